@@ -1,0 +1,69 @@
+// swift-tools-version:6.1
+import PackageDescription
+
+let package = Package(
+    name: "zxbackup",
+    products: [
+        .library(name: "RedoLog", targets: ["RedoLog"]),
+        .library(name: "BackupStore", targets: ["BackupStore"]),
+        .library(name: "BackupCore", targets: ["BackupCore"]),
+        .library(name: "SandboxServer", targets: ["SandboxServer"]),
+        .executable(name: "zxbackup", targets: ["zxbackup"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    ],
+    targets: [
+        // The system's libraries.
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLibisal", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+        .systemLibrary(name: "CGMime", pkgConfig: "gmime-3.0", providers: [.apt(["libgmime-3.0-dev"])]),
+        .target(name: "CShims", dependencies: ["CLibisal", "CZlib"]),
+
+        // The product, in the order of its imports (Documentation/Design.md, section 3).
+        .target(
+            name: "RedoLog",
+            dependencies: ["CShims", "CZlib", "CLibcrypto", .product(name: "SystemPackage", package: "swift-system")]),
+        .target(
+            name: "BackupStore",
+            dependencies: [
+                "CShims", "CZlib", "CLibcrypto", "CLibisal", .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
+        .target(
+            name: "BackupCore",
+            dependencies: [
+                "RedoLog", "BackupStore", "CGMime", .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
+        .target(
+            name: "SandboxServer",
+            dependencies: ["BackupCore", "CZlib", .product(name: "GRDB", package: "GRDB.swift")]),
+        .executableTarget(
+            name: "zxbackup",
+            dependencies: [
+                "SandboxServer", "Yams", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+
+        // Small programs that show a beginning; built with everything else.
+        .executableTarget(name: "ReadRedoLog", dependencies: ["RedoLog"], path: "Examples/ReadRedoLog"),
+        .executableTarget(
+            name: "EmbedEngine", dependencies: ["BackupCore", "SandboxServer"], path: "Examples/EmbedEngine"),
+        .executableTarget(
+            name: "ScenarioHarness", dependencies: ["BackupCore", "SandboxServer"], path: "Examples/ScenarioHarness"),
+
+        .testTarget(
+            name: "RedoLogTests", dependencies: ["RedoLog"], exclude: ["Fixtures"]),
+        .testTarget(name: "BackupStoreTests", dependencies: ["BackupStore"]),
+        .testTarget(name: "BackupCoreTests", dependencies: ["BackupCore", "SandboxServer"]),
+        .testTarget(name: "SandboxServerTests", dependencies: ["SandboxServer"]),
+        .testTarget(name: "ZxbackupTests", dependencies: ["zxbackup"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

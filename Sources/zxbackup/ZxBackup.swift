@@ -1,0 +1,4 @@
+@main
+struct ZxBackup {
+    static func main() {}
+}
