@@ -1,0 +1,89 @@
+import RedoLog
+
+/// Fills a buffer with the next bytes and returns their number; 0 at the end. Throws the source's error.
+public typealias ByteReader = (UnsafeMutableRawBufferPointer) throws -> Int
+
+/// Who a mail server is: a backup path belongs to one (R8).
+public struct MailServerIdentity: Hashable, Sendable {
+    /// `zimbraId` of the server's entry; the redo log's headers carry it too.
+    public var id: String
+    /// Host name as administrators know it.
+    public var name: String
+
+    public init(id: String, name: String) {
+        self.id = id
+        self.name = name
+    }
+}
+
+/// One piece of a mailbox's inventory, in the order of `MailSource.readMailbox`.
+public enum MailboxElement: Sendable {
+    case tag(TagRow)
+    case item(ItemRow)
+    case revision(RevisionRow)
+    /// A row of the dumpster.
+    case dumpster(ItemRow)
+    /// A row of `mailbox_metadata`: section and its text.
+    case section(name: String, text: String)
+}
+
+/// Where a blob lies: what names the file of an item's or a revision's content.
+public struct BlobLocation: Hashable, Sendable {
+    public var mailboxID: Int64
+    public var itemID: Int64
+    public var modContent: Int64
+    public var locator: String?
+    /// Uncompressed bytes, as the row says.
+    public var size: Int64
+    /// As the row says; nil = unknown.
+    public var digest: String?
+
+    public init(mailboxID: Int64, itemID: Int64, modContent: Int64, locator: String?, size: Int64, digest: String?) {
+        self.mailboxID = mailboxID
+        self.itemID = itemID
+        self.modContent = modContent
+        self.locator = locator
+        self.size = size
+        self.digest = digest
+    }
+}
+
+/// A mail server that is backed up: the reading side of an adapter.
+///
+/// Calls block; the engine calls them from threads of its own. A conforming type may be called from several threads.
+public protocol MailSource: Sendable {
+    /// Who the server is.
+    var identity: MailServerIdentity { get }
+
+    /// Where the server writes its redo log.
+    var redoLog: LogLocation { get }
+
+    /// Every account of the directory that is homed on this server.
+    func accounts() throws -> [AccountEntry]
+
+    /// Every row of `mailbox`. An account without one has an empty mailbox.
+    func mailboxes() throws -> [MailboxRow]
+
+    /// Hands out one mailbox as of one moment: tags, then items (folders before what they hold), revisions, dumpster, sections.
+    ///
+    /// Memory stays bounded whatever the mailbox's size. Returns the mailbox row of that moment together with the change number
+    /// that the picture includes (the highest of its rows, tombstones and the row itself); nil when the mailbox is gone.
+    func readMailbox(_ mailboxID: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot?
+
+    /// Opens a blob for reading, uncompressed.
+    ///
+    /// - Throws: an error that says which file is missing or damaged.
+    func openBlob(_ location: BlobLocation) throws -> ByteReader
+}
+
+/// What `MailSource.readMailbox` saw besides the elements.
+public struct MailboxSnapshot: Hashable, Sendable {
+    public var row: MailboxRow
+    /// Every change with this number or a lower one is in the picture, and no later one.
+    public var change: Int64
+
+    public init(row: MailboxRow, change: Int64) {
+        self.row = row
+        self.change = change
+    }
+}

@@ -1,0 +1,152 @@
+/// One row of `mail_item`, or of `mail_item_dumpster`: the server's own picture of an item.
+///
+/// Columns as in formats/zimbra-datastore.md, section 4; their meaning by type in formats/zimbra-items.md, section 1.
+public struct ItemRow: Hashable, Sendable {
+    public var id: Int64
+    public var type: ItemType
+    /// Conversation of a message (nil = alone), parent folder of a folder, document of a comment.
+    public var parentID: Int64?
+    public var folderID: Int64?
+    /// `change:folder;…`, oldest first.
+    public var prevFolders: String?
+    public var indexID: Int64?
+    public var imapID: Int64?
+    /// Seconds since the epoch.
+    public var date: Int64
+    /// Bytes of the blob; number of items for folders and conversations.
+    public var size: Int64
+    public var locator: String?
+    /// The server's digest of the uncompressed blob, SHA-256 (44 characters) or SHA-1 (28); nil without a blob.
+    public var blobDigest: String?
+    /// 0 or 1 for messages and chats; a counter for folders.
+    public var unread: Int64?
+    /// Without `Flags.unread`.
+    public var flags: Flags
+    public var tags: [String]
+    public var sender: String?
+    public var recipients: String?
+    public var subject: String?
+    public var name: String?
+    /// The column's text, verbatim.
+    public var metadata: String?
+    public var modMetadata: Int64
+    /// Seconds since the epoch.
+    public var changeDate: Int64?
+    public var modContent: Int64
+    public var uuid: String?
+
+    public init(id: Int64, type: ItemType) {
+        self.id = id
+        self.type = type
+        date = 0
+        size = 0
+        flags = []
+        tags = []
+        modMetadata = 0
+        modContent = 0
+    }
+
+    /// Splits the NUL-delimited text of `mail_item.tag_names` (formats/zimbra-items.md, tag_names).
+    public static func tags(fromColumn text: String?) -> [String] {
+        (text ?? "").utf8.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The column's text for a list of tags; nil for none.
+    public static func column(fromTags tags: [String]) -> String? {
+        tags.isEmpty ? nil : "\0" + tags.joined(separator: "\0") + "\0"
+    }
+}
+
+/// One row of `revision`: a former version of a document.
+public struct RevisionRow: Hashable, Sendable {
+    public var itemID: Int64
+    public var version: Int64
+    /// Seconds since the epoch.
+    public var date: Int64
+    public var size: Int64
+    public var locator: String?
+    public var blobDigest: String?
+    public var name: String?
+    public var metadata: String?
+    public var modMetadata: Int64
+    public var changeDate: Int64?
+    public var modContent: Int64
+
+    public init(itemID: Int64, version: Int64) {
+        self.itemID = itemID
+        self.version = version
+        date = 0
+        size = 0
+        modMetadata = 0
+        modContent = 0
+    }
+}
+
+/// One row of `tag` with a positive id.
+public struct TagRow: Hashable, Sendable {
+    public var id: Int64
+    public var name: String
+    /// Palette index 0…9 or 0x01RRGGBB; nil = default.
+    public var color: Int64?
+    /// False: known only because an item carries the name.
+    public var listed: Bool
+    /// Change number of the last change.
+    public var sequence: Int64
+    /// Retention policy as a metadata map.
+    public var policy: String?
+
+    public init(id: Int64, name: String, color: Int64? = nil, listed: Bool = true, sequence: Int64 = 0, policy: String? = nil) {
+        self.id = id
+        self.name = name
+        self.color = color
+        self.listed = listed
+        self.sequence = sequence
+        self.policy = policy
+    }
+}
+
+/// One row of `mailbox` (formats/zimbra-datastore.md, section 3): what a backup needs of it.
+public struct MailboxRow: Hashable, Sendable {
+    public var id: Int64
+    public var groupID: Int64
+    /// The account's `zimbraId`, lower case.
+    public var accountID: String
+    public var itemIDCheckpoint: Int64
+    public var changeCheckpoint: Int64
+    public var sizeCheckpoint: Int64
+    public var contactCount: Int64?
+    public var trackingSync: Int64
+    public var trackingImap: Bool
+    public var version: String?
+    public var comment: String?
+
+    public init(id: Int64, groupID: Int64, accountID: String) {
+        self.id = id
+        self.groupID = groupID
+        self.accountID = accountID
+        itemIDCheckpoint = 0
+        changeCheckpoint = 0
+        sizeCheckpoint = 0
+        trackingSync = 0
+        trackingImap = false
+    }
+}
+
+/// An account of the directory.
+public struct AccountEntry: Hashable, Sendable {
+    /// `zimbraId`, lower case.
+    public var id: String
+    /// The primary address.
+    public var name: String
+    /// All attributes of the entry by LDAP name; values in the directory's order.
+    public var attributes: [String: [String]]
+
+    public init(id: String, name: String, attributes: [String: [String]] = [:]) {
+        self.id = id
+        self.name = name
+        self.attributes = attributes
+    }
+
+    /// The first value of an attribute.
+    public subscript(_ attribute: String) -> String? { attributes[attribute]?.first }
+}
