@@ -1,0 +1,76 @@
+/// Why something about a backup path did not work: what was being done, on what, and what an administrator can do.
+///
+/// A program switches on ``code``; a person reads ``description``. The set of codes is open: new ones may come.
+public struct StoreError: Error, Sendable, CustomStringConvertible {
+    /// What kind of failure it is.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        /// The code's name, stable between versions.
+        public let description: String
+        init(_ description: String) { self.description = description }
+
+        /// A system call failed; ``StoreError/cause`` holds the `Errno`.
+        public static let inputOutput = Code("inputOutput")
+        /// The device is out of space or inodes.
+        public static let noSpace = Code("noSpace")
+        /// What was made durable may not be: an fsync or syncfs failed. Nothing of the group was committed (R10).
+        public static let syncFailed = Code("syncFailed")
+        /// The folder is no backup path.
+        public static let notABackupPath = Code("notABackupPath")
+        /// `create` was asked to make a backup path in a folder that holds something.
+        public static let notEmpty = Code("notEmpty")
+        /// The folder holds the data of Zextras Backup.
+        public static let foreignBackup = Code("foreignBackup")
+        /// The format version or a feature flag is newer than this program.
+        public static let unknownFormat = Code("unknownFormat")
+        /// The backup path belongs to another server (R8).
+        public static let wrongServer = Code("wrongServer")
+        /// Another writer holds the lock (R8).
+        public static let locked = Code("locked")
+        /// The file system does not tell upper case from lower case.
+        public static let caseInsensitive = Code("caseInsensitive")
+        /// A blob is not there.
+        public static let blobMissing = Code("blobMissing")
+        /// A blob's bytes are not those of its name.
+        public static let blobDamaged = Code("blobDamaged")
+        /// What the compressor wrote did not decompress to the original.
+        public static let verificationFailed = Code("verificationFailed")
+        /// A file of the store holds what it should not.
+        public static let damaged = Code("damaged")
+        /// The index cannot be read or written.
+        public static let index = Code("index")
+        /// The caller passed what the store cannot keep.
+        public static let invalidInput = Code("invalidInput")
+        /// The writer or reader was closed.
+        public static let closed = Code("closed")
+        /// The text is no JSON.
+        public static let malformedJSON = Code("malformedJSON")
+    }
+
+    /// What kind of failure it is.
+    public var code: Code
+    /// What was being done, in words ("writing a blob").
+    public var doing: String
+    /// The file and offset, the account and item.
+    public var subject: String
+    /// What the administrator can do.
+    public var remedy: String
+    /// The error underneath, mostly an `Errno`.
+    public var cause: (any Error)?
+
+    /// An error made of its parts.
+    public init(_ code: Code, doing: String, subject: String, remedy: String = "", cause: (any Error)? = nil) {
+        self.code = code
+        self.doing = doing
+        self.subject = subject
+        self.remedy = remedy
+        self.cause = cause
+    }
+
+    /// One paragraph for a person: what, on what, why, and what to do.
+    public var description: String {
+        var text = "\(doing): \(subject)"
+        if let cause { text += ": \(cause)" }
+        if !remedy.isEmpty { text += ". \(remedy)" }
+        return text
+    }
+}
