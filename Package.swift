@@ -61,7 +61,8 @@ let package = Package(
         .testTarget(
             name: "RedoLogTests", dependencies: ["RedoLog"], exclude: ["Fixtures"]),
         .testTarget(name: "BackupStoreTests", dependencies: ["BackupStore"]),
-        .testTarget(name: "BackupCoreTests", dependencies: ["BackupCore", "SandboxServer"]),
+        .testTarget(
+            name: "BackupCoreTests", dependencies: ["BackupCore", "SandboxServer", "CZlib"], exclude: ["Fixtures"]),
         .testTarget(name: "SandboxServerTests", dependencies: ["SandboxServer"]),
         .testTarget(name: "ZxbackupTests", dependencies: ["zxbackup"]),
     ],

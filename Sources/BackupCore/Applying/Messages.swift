@@ -1,0 +1,102 @@
+import BackupStore
+import RedoLog
+
+/// The content that an operation brought along, already in the backup path.
+public struct AppliedContent: Sendable {
+    public var blob: BlobReference
+    /// What the server computes from a message's bytes; nil where the content is no message.
+    public var summary: MessageSummary?
+
+    public init(blob: BlobReference, summary: MessageSummary?) {
+        self.blob = blob
+        self.summary = summary
+    }
+}
+
+/// Messages, drafts and chats (formats/zimbra-redolog.md, section 7.3).
+extension MailboxChange {
+    mutating func createMessage(_ message: CreateMessage, type: ItemType, content: AppliedContent?) throws {
+        let id = Int64(message.itemID)
+        let logged = Flags(rawValue: Int64(message.flags))
+        var row = ItemRow(id: id, type: type)
+        row.folderID = Int64(message.folderID)
+        row.imapID = id
+        row.indexID = id
+        row.flags = logged.subtracting([.unread, .attached, .urgent, .bulk])
+        row.unread = logged.contains(.unread) ? 1 : 0
+        row.tags = try names(ofTags: message)
+        var state = ItemState(row: row)
+        fill(&state, from: message, content: content)
+
+        if message.calendarItemID != 0 {
+            state.row.folderID = FolderID.inbox
+            state.doubts.append("folder: the log gives the calendar's folder for an invitation; Inbox is the best guess")
+            try createCalendarItem(ofMessage: message)
+            mark("an invitation's own folder is not in the log", candidates: [id, Int64(message.calendarItemID)])
+        }
+        try joinConversation(&state, message)
+        put(touching: state, content: true)
+    }
+
+    /// New content for a draft or chat: folder, flags and tags stay.
+    mutating func saveMessage(_ message: CreateMessage, content: AppliedContent?) throws {
+        let change = self
+        try edit(Int64(message.itemID), content: true) { state in
+            change.fill(&state, from: message, content: content)
+            // The logged IMAP id is not stored (7.3.6).
+            state.row.imapID = change.life.tracksImap ? 0 : state.row.id
+        }
+    }
+
+    /// What the content says of a message's row.
+    private func fill(_ state: inout ItemState, from message: CreateMessage, content: AppliedContent?) {
+        state.row.date = (message.receivedDate ?? time) / 1000
+        state.row.size = message.size
+        let digest = message.digest?.string ?? ""
+        state.row.blobDigest = digest.isEmpty ? content?.blob.id.description : digest
+        state.blob = content?.blob
+        state.doubts.removeAll { $0.hasPrefix("content:") }
+        if content == nil { state.doubts.append("content: the log's record of the shared message is gone") }
+        if let summary = content?.summary { summary.fill(&state.row) }
+        if let custom = message.customMetadata, let section = custom.section {
+            state.updateMetadata { $0["xd." + section.string] = .string(custom.value?.string ?? "") }
+        }
+    }
+
+    /// Tag names of a message; numeric ids before version 1.33 are looked up.
+    private func names(ofTags message: CreateMessage) throws -> [String] {
+        if let names = message.tags { return names.map(\.string) }
+        return try (message.tagIDs?.string ?? "").split(separator: ",").compactMap { Int64($0) }
+            .compactMap { try living($0)?.row.name }
+    }
+
+    /// Conversations have no record of their own (7.3.3).
+    private mutating func joinConversation(_ state: inout ItemState, _ message: CreateMessage) throws {
+        let conversation = Int64(message.conversationID)
+        guard conversation > 0 else { return }
+        if try living(conversation) == nil {
+            var row = ItemRow(id: conversation, type: .conversation)
+            row.folderID = FolderID.conversations
+            row.date = state.row.date
+            row.subject = state.row.subject
+            put(touching: ItemState(row: row), content: true)
+        }
+        state.row.parentID = conversation
+        if let first = message.conversationFirstMessageID, first > 0 {
+            try edit(Int64(first)) { $0.row.parentID = conversation }
+        }
+        for merged in message.mergedConversationIDs ?? [] {
+            if merged < 0 {
+                try edit(-Int64(merged)) { $0.row.parentID = conversation }
+            } else {
+                for child in try ids(withParent: Int64(merged)) { try edit(child) { $0.row.parentID = conversation } }
+                try end(Int64(merged))
+            }
+        }
+        // A muted conversation mutes what joins it, and marks it read.
+        if try living(conversation)?.row.flags.contains(.muted) == true {
+            state.row.flags.insert(.muted)
+            state.row.unread = 0
+        }
+    }
+}

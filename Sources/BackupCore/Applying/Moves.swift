@@ -1,0 +1,132 @@
+import BackupStore
+import RedoLog
+
+/// Moving and copying (formats/zimbra-redolog.md, section 7.6).
+extension MailboxChange {
+    mutating func moveItems(_ move: MoveItem) throws {
+        let target = Int64(move.targetFolderID)
+        for id in move.ids.map(Int64.init) {
+            if id < 0 {
+                if !move.ids.contains(Int32(-id)) { try self.move(-id, to: target, alone: true) }
+            } else if try living(id)?.row.type == .conversation {
+                for message in try ids(withParent: id) where try passes(move.constraint, message) {
+                    try self.move(message, to: target, alone: false)
+                }
+            } else {
+                try self.move(id, to: target, alone: true)
+            }
+        }
+    }
+
+    /// Moves one item. `alone`: by its own id, not as part of its conversation.
+    mutating func move(_ id: Int64, to target: Int64, alone: Bool) throws {
+        guard let before = try living(id), before.row.folderID != target else { return }
+        let intoTrash = try isFolder(target, within: FolderID.trash) && !isFolder(before.row.folderID, within: FolderID.trash)
+        let leaves = alone && target == FolderID.junk && before.row.type == .message
+        let tracksImap = life.tracksImap
+        let change = self.change
+        try edit(id) { state in
+            if !state.row.type.isContainer {
+                let step = "\(change):\(state.row.folderID ?? 0)"
+                state.row.prevFolders = state.row.prevFolders.map { $0 + ";" + step } ?? step
+                if tracksImap, state.row.imapID != nil { state.row.imapID = 0 }
+                if intoTrash, state.row.unread != nil { state.row.unread = 0 }
+            } else {
+                state.row.parentID = target
+            }
+            state.row.folderID = target
+            if leaves { state.row.parentID = nil }
+        }
+        if before.row.type == .folder, intoTrash { try markRead(below: id) }
+        if leaves, let conversation = before.row.parentID { try endIfEmpty(conversation) }
+    }
+
+    /// What a folder holds is read once the folder is in the trash.
+    private mutating func markRead(below folder: Int64) throws {
+        for id in try ids(inFolder: folder) {
+            guard let state = try living(id) else { continue }
+            if state.row.type == .folder {
+                try markRead(below: id)
+            } else if state.row.unread == 1 {
+                try edit(id) { $0.row.unread = 0 }
+            }
+        }
+    }
+
+    mutating func copyItems(_ copy: CopyItem) throws {
+        try self.copy(
+            copy.copies.map { (Int64($0.sourceID), Int64($0.newID), $0.newUUID?.string) }, to: Int64(copy.targetFolderID),
+            type: copy.itemType, fromDumpster: copy.fromDumpster ?? false)
+    }
+
+    /// Copies from the dumpster, which the items leave.
+    mutating func recoverItems(_ recover: RecoverItem) throws {
+        try self.copy(
+            recover.copies.map { (Int64($0.sourceID), Int64($0.newID), $0.newUUID?.string) }, to: Int64(recover.targetFolderID),
+            type: recover.itemType, fromDumpster: true)
+    }
+
+    private mutating func copy(
+        _ copies: [(source: Int64, new: Int64, uuid: String?)], to target: Int64, type: Int8, fromDumpster: Bool
+    ) throws {
+        let ofConversation = Int(type) == ItemType.conversation.rawValue
+        let newConversation = try copies.first { try item($0.source)?.row.type == .conversation }?.new
+        for copy in copies {
+            guard let source = try item(copy.source), source.deleted == fromDumpster else {
+                if try item(copy.new) == nil {
+                    mark("item \(copy.new) was copied from item \(copy.source), which is not known", candidates: [copy.new])
+                }
+                continue
+            }
+            var new = newCopy(of: source, id: copy.new, uuid: copy.uuid, folder: target)
+            if source.row.type == .conversation {
+                new.row.folderID = FolderID.conversations
+            } else if source.row.type == .message {
+                if ofConversation {
+                    new.row.parentID = newConversation
+                } else {
+                    let oneInJunk = (source.row.folderID == FolderID.junk) != (target == FolderID.junk)
+                    let joins = !source.row.flags.contains(.draft) && !oneInJunk
+                    let alive = try source.row.parentID.flatMap { try living($0) } != nil
+                    new.row.parentID = joins && alive ? source.row.parentID : nil
+                }
+            }
+            if fromDumpster {
+                new.deleted = false
+                new.inDumpster = false
+                new.revisions = source.revisions
+                var left = source
+                left.inDumpster = false
+                put(left)
+            }
+            put(touching: new, content: true)
+        }
+    }
+
+    /// The copy keeps the conversation, and the original leaves it.
+    mutating func imapCopyItems(_ copy: ImapCopyItem) throws {
+        for entry in copy.copies {
+            guard let source = try living(Int64(entry.sourceID)) else { continue }
+            let new = newCopy(
+                of: source, id: Int64(entry.newID), uuid: entry.newUUID?.string, folder: Int64(copy.targetFolderID))
+            put(touching: new, content: true)
+            if source.row.parentID != nil, source.row.type == .message {
+                try edit(source.row.id) { $0.row.parentID = nil }
+            }
+        }
+    }
+
+    private func newCopy(of source: ItemState, id: Int64, uuid: String?, folder: Int64) -> ItemState {
+        var new = source
+        new.row.id = id
+        new.row.uuid = uuid
+        new.row.folderID = folder
+        new.row.imapID = source.row.imapID == nil ? nil : id
+        new.row.prevFolders = nil
+        new.row.recipients = nil
+        new.revisions = []
+        new.presumed = false
+        if source.row.indexID != nil { new.row.flags.insert(.copied) }
+        return new
+    }
+}

@@ -1,0 +1,102 @@
+import BackupStore
+import RedoLog
+
+/// Deletions (formats/zimbra-redolog.md, section 7.6).
+extension MailboxChange {
+    mutating func deleteItems(_ delete: DeleteItem) throws {
+        let listed = Set(delete.ids.map(Int64.init))
+        let folders = try listed.sorted().filter { try living($0)?.row.type.isContainer == true }
+        if !folders.isEmpty, try isAnnouncement(folders, listed: listed) {
+            for folder in folders {
+                guard var state = try living(folder) else { continue }
+                state.deletionAnnounced = true
+                put(state)
+            }
+            return
+        }
+        for id in delete.ids.map(Int64.init) {
+            if id < 0 {
+                if !listed.contains(-id) { try end(-id) }
+                continue
+            }
+            guard let state = try living(id) else { continue }
+            switch state.row.type {
+            case .conversation:
+                for message in try ids(withParent: id) where try listed.contains(message) || passes(delete.constraint, message) {
+                    try end(message)
+                }
+                try endIfEmpty(id)
+            case .tag:
+                try end(id)
+                if let name = state.row.name { try removeTag(named: name) }
+            case .folder, .searchFolder, .mountpoint:
+                try endFolder(id)
+            default:
+                try end(id)
+            }
+        }
+    }
+
+    /// A client's "delete folder" begins with a record that has no effect: the contents follow in batches, and the folders last.
+    /// The rule that tells the two apart is the specification's, which reproduced every deletion of the data sets.
+    private func isAnnouncement(_ folders: [Int64], listed: Set<Int64>) throws -> Bool {
+        if folders.count > 1 { return false }
+        guard let folder = folders.first, let state = try living(folder) else { return false }
+        if state.deletionAnnounced || state.row.type != .folder { return false }
+        return try ids(inFolder: folder).contains { !listed.contains($0) }
+    }
+
+    /// Ends a folder with everything that is still in it.
+    private mutating func endFolder(_ folder: Int64) throws {
+        for id in try ids(inFolder: folder) {
+            if try living(id)?.row.type.isContainer == true { try endFolder(id) } else { try end(id) }
+        }
+        try end(folder)
+    }
+
+    /// Legacy: the contents of a folder, and of its sub-folders where asked, the sub-folders included.
+    mutating func emptyFolder(_ empty: EmptyFolder) throws {
+        for id in try ids(inFolder: Int64(empty.folderID)) {
+            guard let state = try living(id) else { continue }
+            if !state.row.type.isContainer {
+                try end(id)
+            } else if empty.includeSubfolders {
+                try endFolder(id)
+            }
+        }
+    }
+
+    /// Ends one item: its last state, deleted.
+    mutating func end(_ id: Int64, presumed: Bool = false) throws {
+        guard var state = try living(id) else { return }
+        state.deleted = true
+        state.presumed = presumed
+        state.inDumpster = hasDumpster && state.row.type.goesToDumpster && state.row.folderID != FolderID.drafts
+        put(touching: state)
+        if state.row.type == .message, let conversation = state.row.parentID { try endIfEmpty(conversation) }
+        if state.row.type == .document {
+            for comment in try ids(withParent: id) { try end(comment, presumed: presumed) }
+        }
+    }
+
+    /// A conversation goes with its last message.
+    mutating func endIfEmpty(_ conversation: Int64) throws {
+        guard let state = try living(conversation), state.row.type == .conversation else { return }
+        if try ids(withParent: conversation).isEmpty { try end(conversation) }
+    }
+
+    /// All items that carry `\Deleted`: the log names none of them, so the deletion is presumed (R15).
+    mutating func purgeImapDeleted() throws {
+        let gone = try ids(where: { $0.row.flags.contains(.deleted) })
+        for id in gone { try end(id, presumed: true) }
+        if !gone.isEmpty { mark("items marked \\Deleted were expunged; the log does not name them", candidates: gone) }
+    }
+
+    mutating func deleteFromDumpster(_ ids: [Int32]) throws {
+        for id in ids.map(Int64.init) {
+            guard var state = try item(id), state.deleted, state.inDumpster else { continue }
+            state.inDumpster = false
+            put(state)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+/// Why an operation of the backup engine failed.
+///
+/// An administrator reads `description`; a program switches on `code`.
+public struct CoreError: Error, Sendable, CustomStringConvertible {
+    /// What kind of failure it is: an open set.
+    public struct Code: Hashable, Sendable {
+        public let name: String
+        public init(_ name: String) { self.name = name }
+
+        /// No account of that name or id, in the backup or on the server.
+        public static let unknownAccount = Code("unknownAccount")
+        /// A time before the account's first scan.
+        public static let beforeFirstScan = Code("beforeFirstScan")
+        /// The destination exists already.
+        public static let alreadyExists = Code("alreadyExists")
+        /// A content is not where the server's tables say.
+        public static let blobMissing = Code("blobMissing")
+        /// A content is not what the server's tables say.
+        public static let blobDamaged = Code("blobDamaged")
+        /// The backup path belongs to another server.
+        public static let wrongServer = Code("wrongServer")
+        /// A history says what it cannot say.
+        public static let damagedHistory = Code("damagedHistory")
+        /// The target refused a write.
+        public static let refused = Code("refused")
+        /// The mail server could not be read.
+        public static let serverUnreadable = Code("serverUnreadable")
+        /// The work was stopped by request.
+        public static let stopped = Code("stopped")
+    }
+
+    public var code: Code
+    /// What was being done.
+    public var doing: String
+    /// To what: a file and offset, an account and item.
+    public var subject: String
+    public var reason: String
+    /// What the administrator can do.
+    public var remedy: String
+    /// The error underneath.
+    public var cause: (any Error)?
+
+    public init(
+        _ code: Code, doing: String, subject: String, reason: String, remedy: String, cause: (any Error)? = nil
+    ) {
+        self.code = code
+        self.doing = doing
+        self.subject = subject
+        self.reason = reason
+        self.remedy = remedy
+        self.cause = cause
+    }
+
+    public var description: String {
+        "\(doing): \(subject): \(reason)" + (cause.map { " (\($0))" } ?? "") + (remedy.isEmpty ? "" : ". \(remedy)")
+    }
+}

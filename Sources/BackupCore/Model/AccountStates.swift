@@ -1,0 +1,92 @@
+import BackupStore
+
+/// A life of a mailbox on its server: change ids and item ids are comparable within one only (R9).
+public struct MailboxLife: Hashable, Sendable {
+    public var accountID: String
+    public var mailboxID: Int64
+    /// Counts the lives of the account's mailbox, from 1.
+    public var generation: Int64
+    /// Whether the mailbox was deleted.
+    public var ended: Bool
+    /// What the first scan saw: every change up to this number is in it; nil when the life was followed from its beginning.
+    public var scannedChange: Int64?
+    /// Where the log ended when the first scan began: what is committed before is in the scan.
+    public var scannedLog: LogPlace?
+    /// Moved items and documents lose their IMAP id (`mailbox.tracking_imap`).
+    public var tracksImap: Bool
+    /// The mailbox row's other columns, as `getAccountInfo` shows them.
+    public var comment: String?
+    public var version: String?
+
+    /// An offset in one file of the log series.
+    public struct LogPlace: Hashable, Sendable, Comparable {
+        public var sequence: Int64
+        public var offset: Int64
+
+        public init(sequence: Int64, offset: Int64) {
+            self.sequence = sequence
+            self.offset = offset
+        }
+
+        public static func < (left: Self, right: Self) -> Bool {
+            (left.sequence, left.offset) < (right.sequence, right.offset)
+        }
+    }
+
+    public init(accountID: String, mailboxID: Int64, generation: Int64) {
+        self.accountID = accountID
+        self.mailboxID = mailboxID
+        self.generation = generation
+        ended = false
+        tracksImap = false
+    }
+
+    /// The state of the mailbox as a line of its history.
+    public var fields: JSONObject {
+        var members: JSONObject = [
+            "type": "mailbox", "mailbox_id": .int(mailboxID), "mailbox_generation": .int(generation), "deleted": .bool(ended),
+            "tracking_imap": .bool(tracksImap),
+        ]
+        members["scanned_change"] = scannedChange.map { .int($0) }
+        members["scanned_log"] = scannedLog.map { .array([.int($0.sequence), .int($0.offset)]) }
+        members["comment"] = comment.map { .string($0) }
+        members["version"] = version.map { .string($0) }
+        return members
+    }
+
+    /// Reads a line of the mailbox's history; nil when a member that names the mailbox is missing.
+    public init?(accountID: String, fields: JSONObject) {
+        guard let mailbox = fields["mailbox_id"]?.int, let generation = fields["mailbox_generation"]?.int else { return nil }
+        self.init(accountID: accountID, mailboxID: mailbox, generation: generation)
+        ended = fields["deleted"]?.bool ?? false
+        tracksImap = fields["tracking_imap"]?.bool ?? false
+        scannedChange = fields["scanned_change"]?.int
+        if let place = fields["scanned_log"]?.array, place.count == 2, let sequence = place[0].int, let offset = place[1].int {
+            scannedLog = LogPlace(sequence: sequence, offset: offset)
+        }
+        comment = fields["comment"]?.string
+        version = fields["version"]?.string
+    }
+}
+
+extension AccountEntry {
+    /// The account as a line of its history.
+    public func fields(deleted: Bool) -> JSONObject {
+        let sorted = attributes.sorted { $0.key < $1.key }
+        return [
+            "type": "account", "name": .string(name), "deleted": .bool(deleted),
+            "attributes": .object(
+                JSONObject(sorted.map { .init(name: $0.key, value: .array($0.value.map { .string($0) })) })),
+        ]
+    }
+
+    /// Reads a line of an account's history; nil without a name.
+    public init?(id: String, fields: JSONObject) {
+        guard let name = fields["name"]?.string else { return nil }
+        var attributes: [String: [String]] = [:]
+        for member in fields["attributes"]?.object?.members ?? [] {
+            attributes[member.name] = member.value.array?.compactMap(\.string) ?? []
+        }
+        self.init(id: id, name: name, attributes: attributes)
+    }
+}
