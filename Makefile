@@ -1,0 +1,27 @@
+# The two commands of the README are `make demo` and `make test`; each does all the set-up on a Debian 12 with Swift 6.3.
+
+.PHONY: demo test build release packages clean
+
+## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
+demo: release
+	Scripts/demo
+
+## test: builds without a warning, and passes all tests
+test: packages
+	Scripts/build-without-warnings
+	swift test --skip-build
+
+## build: debug build
+build: packages
+	swift build
+
+## release: optimised build
+release: packages
+	swift build -c release --product zxbackup
+
+## packages: the Debian packages that the build needs
+packages:
+	@Scripts/install-packages
+
+clean:
+	swift package clean
