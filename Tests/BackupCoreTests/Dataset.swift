@@ -9,9 +9,14 @@ import SystemPackage
 struct Dataset {
     let folder: URL
 
+    /// A life among the fixtures; `medium` lies beside the project, where it is present.
     init(_ name: String) {
-        folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name)")
+        let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        folder = name == "medium"
+            ? tests.appending(path: "../../../shared/datasets/medium").standardized : tests.appending(path: "Fixtures/\(name)")
     }
+
+    var exists: Bool { FileManager.default.fileExists(atPath: folder.path) }
 
     struct Instant {
         let label: String
@@ -111,4 +116,28 @@ extension ItemRow {
         modContent = int(row["mod_content"]) ?? 0
         uuid = row["uuid"] as? String
     }
+}
+
+/// A folder for one test.
+struct TemporaryFolder {
+    let url: URL
+
+    init() throws {
+        url = FileManager.default.temporaryDirectory.appending(path: "zxbackup-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    var path: FilePath { FilePath(url.path) }
+
+    func remove() { try? FileManager.default.removeItem(at: url) }
+}
+
+/// Unpacks a .tar.gz.
+func unpack(_ archive: URL, into folder: URL) throws {
+    let tar = Process()
+    tar.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    tar.arguments = ["tar", "-xzf", archive.path, "-C", folder.path]
+    try tar.run()
+    tar.waitUntilExit()
+    guard tar.terminationStatus == 0 else { throw NotThere() }
 }

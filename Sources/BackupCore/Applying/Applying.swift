@@ -35,7 +35,7 @@ extension MailboxChange {
             try renameItemPath(Int64(folder.itemID), path: folder.path, parents: folder.parents.map { (Int64($0.id), nil) })
         case .setFolderUrl(let set): try setMetadata(Int64(set.folderID), "url", text: set.url)
         case .setFolderDefaultView(let set):
-            try setMetadata(Int64(set.folderID), "vt", set.defaultView > 0 ? .integer(Int64(set.defaultView)) : nil)
+            try setMetadata(Int64(set.folderID), "vt", set.defaultView > 0 ? .integer(Int64(set.defaultView)) : nil, always: false)
         case .setSubscriptionData(let set):
             try setMetadata(Int64(set.folderID), "sd", .integer(set.lastItemDate))
             if let guid = set.lastItemGUID, !guid.isEmpty { try setMetadata(Int64(set.folderID), "sg", text: guid) }
@@ -46,7 +46,7 @@ extension MailboxChange {
             try setMetadata(Int64(refresh.itemID), "aid", text: refresh.ownerID)
             try setMetadata(Int64(refresh.itemID), "id", .integer(Int64(refresh.remoteID)))
         case .enableSharedReminder(let enable):
-            try setMetadata(Int64(enable.itemID), "rem", enable.enabled ? .string("true") : nil)
+            try setMetadata(Int64(enable.itemID), "rem", enable.enabled ? .string("true") : nil, always: false)
         case .grantAccess(let access): try grant(access)
         case .revokeAccess(let access): try revoke(item: Int64(access.itemID), grantee: access.grantee)
         case .expireAccess(let access): try revoke(item: Int64(access.itemID), grantee: access.grantee)
@@ -57,11 +57,11 @@ extension MailboxChange {
         case .alterItemTag(let alter): try alterItemTag(alter)
         case .setItemTags(let set): try setItemTags(set)
         case .colorItem(let color): try colorItem(color)
-        case .dateItem(let date): try edit(Int64(date.itemID)) { $0.row.date = date.date / 1000 }
+        case .dateItem(let date): try edit(Int64(date.itemID), always: true) { $0.row.date = date.date / 1000 }
         case .setCustomData(let data): try setCustomData(data)
         case .setPop3Uid(let uid): try setMetadata(Int64(uid.itemID), "p3uid", text: uid.uid)
         case .setImapUid(let set):
-            for uid in set.uids { try edit(Int64(uid.itemID)) { $0.row.imapID = Int64(uid.imapID) } }
+            for uid in set.uids { try edit(Int64(uid.itemID), always: true) { $0.row.imapID = Int64(uid.imapID) } }
         case .lockItem(let lock):
             try setMetadata(Int64(lock.itemID), "lo", text: lock.accountID)
             try setMetadata(Int64(lock.itemID), "lt", .integer(time))
@@ -96,13 +96,13 @@ extension MailboxChange {
             .checkpoint, .rollover, .commitTxn, .abortTxn:
             break  // Nothing of an item's state changes.
 
-        case .modifyInvitePartStat(let change): leave(operation, candidates: [Int64(change.calendarItemID)])
-        case .dismissCalendarItemAlarm(let change): leave(operation, candidates: [Int64(change.itemID)])
-        case .snoozeCalendarItemAlarm(let change): leave(operation, candidates: [Int64(change.itemID)])
-        case .fixCalendarItemTZ(let change): leave(operation, candidates: [Int64(change.itemID)])
-        case .fixCalendarItemEndTime(let change): leave(operation, candidates: [Int64(change.itemID)])
-        case .fixCalendarItemPriority(let change): leave(operation, candidates: [Int64(change.itemID)])
-        case .repositionNote(let change): leave(operation, candidates: [Int64(change.itemID)])
+        case .modifyInvitePartStat(let change): try touchCalendarItem(Int64(change.calendarItemID))
+        case .dismissCalendarItemAlarm(let change): try touchCalendarItem(Int64(change.itemID))
+        case .snoozeCalendarItemAlarm(let change): try touchCalendarItem(Int64(change.itemID))
+        case .fixCalendarItemTZ(let change): try touchCalendarItem(Int64(change.itemID))
+        case .fixCalendarItemEndTime(let change): try touchCalendarItem(Int64(change.itemID))
+        case .fixCalendarItemPriority(let change): try touchCalendarItem(Int64(change.itemID))
+        case .repositionNote(let note): try repositionNote(note)
         case .iCalReply, .setConfig, .deleteConfig, .createLink, .createFileSharedWithMe, .addSearchHistoryEntry,
             .purgeSearchHistory, .deleteSearchHistory, .setSavedSearchStatus, .createSmartFolder, .opaque:
             leave(operation)
@@ -115,8 +115,10 @@ extension MailboxChange {
         mark("operation \(operation.code.name) is not applied yet", candidates: candidates)
     }
 
-    private mutating func setMetadata(_ id: Int64, _ key: String, _ value: MetadataDictionary.Value?) throws {
-        try edit(id) { state in state.updateMetadata { $0[key] = value } }
+    private mutating func setMetadata(
+        _ id: Int64, _ key: String, _ value: MetadataDictionary.Value?, always: Bool = true
+    ) throws {
+        try edit(id, always: always) { state in state.updateMetadata { $0[key] = value } }
     }
 
     private mutating func setMetadata(_ id: Int64, _ key: String, text: LogText?) throws {

@@ -27,6 +27,15 @@ extension MailboxChange {
             type: message.folderID == 15 ? .task : .appointment)
     }
 
+    /// A change of an invitation's inside: what becomes of it is computed by the server.
+    mutating func touchCalendarItem(_ id: Int64) throws {
+        guard try living(id) != nil else { return }
+        try edit(id, always: true) { state in
+            if !state.doubts.contains(Self.doubt) { state.doubts.append(Self.doubt) }
+        }
+        mark("a calendar item's content is not in the log", candidates: [id])
+    }
+
     private mutating func putCalendarItem(
         _ id: Int64, folder: Int64, invite: String?, flags: Flags, tags: [String]?, type: ItemType? = nil
     ) throws {
@@ -38,10 +47,10 @@ extension MailboxChange {
         if before == nil {
             state.row.imapID = id
             state.row.indexID = id
-            state.row.flags = flags.subtracting(.unread)
+        }
+        if before == nil || tags != nil {
+            state.row.flags = state.row.flags.intersection(.system).union(flags.subtracting(.unread))
             state.row.tags = tags ?? []
-        } else if let tags {
-            state.row.tags = tags
         }
         state.row.date = seconds
         if let summary = map.string("n") { state.row.subject = summary }

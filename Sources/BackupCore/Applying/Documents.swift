@@ -75,12 +75,19 @@ extension MailboxChange {
         row.date = seconds
         row.subject = note.content?.string
         var state = ItemState(row: row)
-        let bounds = note.bounds
         state.updateMetadata {
             if note.color != 0 { $0["c"] = .integer(note.color) }
-            $0["l"] = .string("\(bounds.x),\(bounds.y),\(bounds.width),\(bounds.height)")
+            $0["l"] = Self.rectangle(note.bounds)
         }
         put(touching: state, content: true)
+    }
+
+    mutating func repositionNote(_ note: RepositionNote) throws {
+        try edit(Int64(note.itemID)) { state in state.updateMetadata { $0["l"] = Self.rectangle(note.bounds) } }
+    }
+
+    private static func rectangle(_ bounds: NoteBounds) -> MetadataDictionary.Value {
+        .string("\(bounds.x),\(bounds.y),\(bounds.width),\(bounds.height)")
     }
 
     mutating func createComment(_ comment: CreateComment) throws {

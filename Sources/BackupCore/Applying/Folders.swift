@@ -67,7 +67,7 @@ extension MailboxChange {
     }
 
     mutating func modifySavedSearch(_ search: ModifySavedSearch) throws {
-        try edit(Int64(search.itemID)) { state in
+        try edit(Int64(search.itemID), always: true) { state in
             state.updateMetadata {
                 $0["q"] = search.query.map { .string($0.string) }
                 $0["t"] = search.types.map { .string($0.string) }
@@ -140,7 +140,7 @@ extension MailboxChange {
     mutating func grant(_ grant: GrantAccess) throws {
         let expiry = grant.expiry ?? 0
         let change = self
-        try edit(Int64(grant.itemID)) { state in
+        try edit(Int64(grant.itemID), always: true) { state in
             let grantee = change.text(grant.grantee)
             state.updateGrants { grants in
                 grants.removeAll { Self.grantee(of: $0) == grantee && $0.integer("t") == Int64(grant.granteeType) }
@@ -158,7 +158,7 @@ extension MailboxChange {
 
     mutating func revoke(item: Int64, grantee: LogText?) throws {
         let wanted = text(grantee)
-        try edit(item) { state in
+        try edit(item, always: true) { state in
             state.updateGrants { grants in grants.removeAll { Self.grantee(of: $0) == wanted } }
         }
     }
@@ -189,7 +189,7 @@ extension MailboxChange {
                     return .dictionary(map)
                 })
         }
-        try edit(Int64(policy.itemID)) { state in
+        try edit(Int64(policy.itemID), always: true) { state in
             state.updateMetadata { metadata in
                 var map = metadata.dictionary("rp") ?? MetadataDictionary()
                 if policy.keep != nil { map["keep"] = list(policy.keep) }

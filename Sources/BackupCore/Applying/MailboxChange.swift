@@ -116,13 +116,19 @@ public struct MailboxChange {
         put(state)
     }
 
-    /// Edits a living item and touches it, unless the edit changes nothing: such an operation is logged but leaves the number
-    /// alone (formats/zimbra-redolog.md, 9.1 number 23). An unknown or deleted id is left alone.
-    mutating func edit(_ id: Int64, content: Bool = false, _ edit: (inout ItemState) throws -> Void) throws {
+    /// Edits a living item and touches it. An unknown or deleted id is left alone.
+    ///
+    /// - Parameters:
+    ///   - content: the operation changes the item's content, whose number then rises too.
+    ///   - always: the server touches the item even when nothing changes. For other operations (setting a colour, flags, a view,
+    ///     permissions) it leaves the number alone then (formats/zimbra-redolog.md, 9.1 number 23).
+    mutating func edit(
+        _ id: Int64, content: Bool = false, always: Bool = false, _ edit: (inout ItemState) throws -> Void
+    ) throws {
         guard let before = try living(id) else { return }
         var after = before
         try edit(&after)
-        guard after != before || content else { return }
+        guard after != before || content || always else { return }
         put(touching: after, content: content)
     }
 

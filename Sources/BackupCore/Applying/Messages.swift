@@ -93,7 +93,7 @@ extension MailboxChange {
                 try end(Int64(merged))
             }
         }
-        // A muted conversation mutes what joins it, and marks it read.
+        // A muted conversation mutes what joins it, and marks it read (7.3.2).
         if try living(conversation)?.row.flags.contains(.muted) == true {
             state.row.flags.insert(.muted)
             state.row.unread = 0

@@ -72,6 +72,7 @@ extension MailboxChange {
         let ofConversation = Int(type) == ItemType.conversation.rawValue
         let newConversation = try copies.first { try item($0.source)?.row.type == .conversation }?.new
         for copy in copies {
+            if fromDumpster { try endUnlogged(copy.source) }
             guard let source = try item(copy.source), source.deleted == fromDumpster else {
                 if try item(copy.new) == nil {
                     mark("item \(copy.new) was copied from item \(copy.source), which is not known", candidates: [copy.new])

@@ -9,7 +9,7 @@ extension MailboxChange {
         if !folders.isEmpty, try isAnnouncement(folders, listed: listed) {
             for folder in folders {
                 guard var state = try living(folder) else { continue }
-                state.deletionAnnounced = true
+                state.deletionAnnounced = change
                 put(state)
             }
             return
@@ -38,12 +38,19 @@ extension MailboxChange {
     }
 
     /// A client's "delete folder" begins with a record that has no effect: the contents follow in batches, and the folders last.
-    /// The rule that tells the two apart is the specification's, which reproduced every deletion of the data sets.
+    /// The last record lists the folder and all sub-folders that it had when the deletion began: one that leaves such a folder out
+    /// is an announcement. For the rest the rule is the specification's.
     private func isAnnouncement(_ folders: [Int64], listed: Set<Int64>) throws -> Bool {
-        if folders.count > 1 { return false }
-        guard let folder = folders.first, let state = try living(folder) else { return false }
-        if state.deletionAnnounced || state.row.type != .folder { return false }
-        return try ids(inFolder: folder).contains { !listed.contains($0) }
+        for id in folders {
+            guard let folder = try living(id), folder.row.type == .folder else { continue }
+            let began = folder.deletionAnnounced ?? change
+            for content in try ids(inFolder: id) where !listed.contains(content) {
+                if let inner = try living(content), inner.row.type == .folder, inner.row.modContent <= began { return true }
+            }
+        }
+        guard folders.count == 1, let folder = try living(folders[0]) else { return false }
+        if folder.deletionAnnounced != nil || folder.row.type != .folder { return false }
+        return try ids(inFolder: folders[0]).contains { !listed.contains($0) }
     }
 
     /// Ends a folder with everything that is still in it.
@@ -92,8 +99,15 @@ extension MailboxChange {
         if !gone.isEmpty { mark("items marked \\Deleted were expunged; the log does not name them", candidates: gone) }
     }
 
+    /// An item that an operation finds in the dumpster although it lives here went by an operation that names nothing (a purge).
+    mutating func endUnlogged(_ id: Int64) throws {
+        guard try living(id) != nil else { return }
+        try end(id, presumed: true)
+    }
+
     mutating func deleteFromDumpster(_ ids: [Int32]) throws {
         for id in ids.map(Int64.init) {
+            try endUnlogged(id)
             guard var state = try item(id), state.deleted, state.inDumpster else { continue }
             state.inDumpster = false
             put(state)

@@ -45,6 +45,7 @@ extension MailboxChange {
             flag = id < 0 ? Flags(tagID: id) : nil
             tag = id > 0 ? try living(id)?.row.name : nil
         }
+        if flag == .muted { try mute(alter.ids.map(Int64.init), alter.add) }
         let marksRead = flag == .unread
         for id in try affected(alter.ids, constraint: alter.constraint, contentsOfFolders: marksRead) {
             try edit(id) { state in
@@ -54,6 +55,17 @@ extension MailboxChange {
                     if alter.add, !has { state.row.tags.append(tag) }
                     if !alter.add { state.row.tags.removeAll { $0 == tag } }
                 }
+            }
+        }
+    }
+
+    /// A conversation is muted with its messages: what joins it later is muted too.
+    private mutating func mute(_ ids: [Int64], _ on: Bool) throws {
+        for id in ids {
+            guard let state = try living(id) else { continue }
+            let conversation = state.row.type == .conversation ? id : state.row.parentID
+            if let conversation, try living(conversation)?.row.type == .conversation {
+                try edit(conversation) { $0.set(.muted, on) }
             }
         }
     }
@@ -91,7 +103,7 @@ extension MailboxChange {
         guard let section = data.customMetadata.section?.string else { return }
         let value = data.customMetadata.value?.string ?? ""
         let isEmpty = (try? MetadataDictionary(parsing: value).isEmpty) ?? false
-        try edit(Int64(data.itemID)) { state in
+        try edit(Int64(data.itemID), always: true) { state in
             state.updateMetadata { $0["xd." + section] = isEmpty ? nil : .string(value) }
         }
     }

@@ -12,8 +12,8 @@ public struct ItemState: Hashable, Sendable {
     public var presumed: Bool
     /// Deleted, but still in the server's dumpster.
     public var inDumpster: Bool
-    /// A folder whose deletion a record has announced, and whose next record therefore takes effect (formats/zimbra-redolog.md, 7.6).
-    public var deletionAnnounced: Bool
+    /// The change that announced a folder's deletion, and whose next record therefore takes effect (formats/zimbra-redolog.md, 7.6).
+    public var deletionAnnounced: Int64?
     /// Content of the item; nil where there is none, or it was never readable.
     public var blob: BlobReference?
     /// Former versions of a document, oldest first.
@@ -39,7 +39,6 @@ public struct ItemState: Hashable, Sendable {
         deleted = false
         presumed = false
         inDumpster = false
-        deletionAnnounced = false
         doubts = []
     }
 

@@ -14,7 +14,7 @@ extension ItemState {
         add("deleted", .bool(deleted))
         if presumed { add("presumed", true) }
         if inDumpster { add("dumpster", true) }
-        if deletionAnnounced { add("deletion_announced", true) }
+        add("deletion_announced", deletionAnnounced)
         add("folder", row.folderID)
         add("parent", row.parentID)
         add("name", row.name)
@@ -63,7 +63,7 @@ extension ItemState {
             case "deleted": deleted = value.bool ?? false
             case "presumed": presumed = value.bool ?? false
             case "dumpster": inDumpster = value.bool ?? false
-            case "deletion_announced": deletionAnnounced = value.bool ?? false
+            case "deletion_announced": deletionAnnounced = value.int
             case "folder": row.folderID = value.int
             case "parent": row.parentID = value.int
             case "name": row.name = value.string
