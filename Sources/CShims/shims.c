@@ -1,5 +1,32 @@
 #define _GNU_SOURCE
 #include "CShims.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 int zx_syncfs(int fd) { return syncfs(fd); }
+
+int zx_lock(int fd) {
+    struct flock lock;
+    memset(&lock, 0, sizeof lock);
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+int zx_is_locked(int fd) {
+    struct flock lock;
+    memset(&lock, 0, sizeof lock);
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    if (fcntl(fd, F_OFD_GETLK, &lock) != 0) return -1;
+    return lock.l_type != F_UNLCK;
+}
+
+int64_t zx_file_system_magic(const char *path) {
+    struct statfs status;
+    if (statfs(path, &status) != 0) return -1;
+    return (int64_t)(uint32_t)status.f_type;
+}

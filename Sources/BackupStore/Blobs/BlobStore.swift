@@ -1,0 +1,322 @@
+import SystemPackage
+
+/// A source of bytes: fills the buffer as far as it can and returns the count; 0 at the end.
+public typealias ByteSource = (UnsafeMutableRawBufferPointer) throws -> Int
+
+/// Blobs of one backup path: staged (compressed, verified, in a temporary file), then published in batches before the
+/// states that name them are committed (R1).
+final class BlobStore<Files: FileSystem>: @unchecked Sendable {
+    // Unchecked: `lock` guards everything that changes.
+
+    struct Staged {
+        var reference: BlobReference
+        var temporary: FilePath?
+        var pins: Int
+    }
+
+    let files: Files
+    let path: BackupPath
+    let level: Int
+    let batches: Bool
+    private let lock = Lock()
+    private var staged: [BlobID: Staged] = [:]
+    private var knownFolders: Set<String> = []
+    private var benches: [BlobWorkbench] = []
+    private var nextTemporary: UInt64 = 0
+    private var root: Files.File
+
+    /// Blobs that end within this many bytes are hashed first and need no temporary file where they exist already.
+    static var smallSize: Int { BlobWorkbench.pieceSize }
+
+    init(files: Files, path: BackupPath, level: Int) throws {
+        self.files = files
+        self.path = path
+        self.level = level
+        batches = files.hasReliableSyncfs(path.blobs)
+        // Opened before any write: syncfs reports only errors that came after the descriptor.
+        root = try files.openFolder(path.blobs)
+    }
+
+    /// Streams a blob in. `recorded` tells the stored length of the blob's verified commit, nil for one never committed.
+    func stage(_ source: ByteSource, recorded: (BlobID) throws -> BlobReference?) throws -> BlobReference {
+        let bench = lock.locked { benches.popLast() } ?? BlobWorkbench(level: level)
+        defer { lock.locked { benches.append(bench) } }
+        var count = 0
+        while count < bench.input.count {
+            let more = try source(UnsafeMutableRawBufferPointer(rebasing: bench.input[count...]))
+            if more == 0 { break }
+            count += more
+        }
+        if count < bench.input.count {
+            return try stageSmall(UnsafeRawBufferPointer(rebasing: bench.input[..<count]), bench, recorded)
+        }
+        return try stageLarge(source, bench, recorded)
+    }
+
+    /// Stages bytes in memory.
+    func stage(_ bytes: UnsafeRawBufferPointer, recorded: (BlobID) throws -> BlobReference?) throws -> BlobReference {
+        if bytes.count >= Self.smallSize {
+            var offset = 0
+            return try stage(
+                { buffer in
+                    let count = min(buffer.count, bytes.count - offset)
+                    buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count]))
+                    offset += count
+                    return count
+                }, recorded: recorded)
+        }
+        let bench = lock.locked { benches.popLast() } ?? BlobWorkbench(level: level)
+        defer { lock.locked { benches.append(bench) } }
+        return try stageSmall(bytes, bench, recorded)
+    }
+
+    private func stageSmall(
+        _ bytes: UnsafeRawBufferPointer, _ bench: BlobWorkbench, _ recorded: (BlobID) throws -> BlobReference?
+    ) throws -> BlobReference {
+        let id = BlobID(of: bytes)
+        if let known = try pinKnown(id, recorded) { return known }
+        bench.compressed.removeAll(keepingCapacity: true)
+        bench.compressor.reset()
+        try bench.compressor.run(bytes, last: true, buffer: bench.output) { bench.compressed.append(contentsOf: $0) }
+
+        // The second implementation must give back the original, byte by byte.
+        bench.decompressor.reset()
+        var offset = 0
+        var same = true
+        let progress = bench.compressed.withUnsafeBytes { compressed in
+            bench.decompressor.run(compressed, buffer: bench.output) { piece in
+                guard same, offset + piece.count <= bytes.count else { return same = false }
+                same = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + piece.count]).elementsEqual(piece)
+                offset += piece.count
+            }
+        }
+        guard same, offset == bytes.count, case .ended? = progress else { throw notVerified(id) }
+
+        let temporary = temporaryPath()
+        let file = try files.open(temporary, .createNew)
+        defer { file.close() }
+        do {
+            try bench.compressed.withUnsafeBytes { try file.write($0, at: 0) }
+            if !batches { try file.sync() }
+        } catch {
+            try? files.remove(temporary)  // The next writer removes what stays.
+            throw error
+        }
+        return register(BlobReference(id: id, size: Int64(bytes.count), stored: Int64(bench.compressed.count)), temporary)
+    }
+
+    private func stageLarge(
+        _ source: ByteSource, _ bench: BlobWorkbench, _ recorded: (BlobID) throws -> BlobReference?
+    ) throws -> BlobReference {
+        let temporary = temporaryPath()
+        let file = try files.open(temporary, .createNew)
+        defer { file.close() }
+        do {
+            var digest = Digest()
+            var size: Int64 = 0
+            var stored: Int64 = 0
+            bench.compressor.reset()
+            var filled = bench.input.count  // The first piece is there already.
+            while true {
+                let piece = UnsafeRawBufferPointer(rebasing: bench.input[..<filled])
+                digest.update(piece)
+                size += Int64(filled)
+                try bench.compressor.run(piece, last: filled == 0, buffer: bench.output) {
+                    try file.write($0, at: stored)
+                    stored += Int64($0.count)
+                }
+                if filled == 0 { break }
+                filled = try source(bench.input)
+            }
+            let id = digest.finish()
+            if let known = try pinKnown(id, recorded) {
+                try files.remove(temporary)
+                return known
+            }
+            try verify(file, id, size, stored, bench)
+            if !batches { try file.sync() }
+            return register(BlobReference(id: id, size: size, stored: stored), temporary)
+        } catch {
+            try? files.remove(temporary)  // The next writer removes what stays.
+            throw error
+        }
+    }
+
+    private func verify(_ file: Files.File, _ id: BlobID, _ size: Int64, _ stored: Int64, _ bench: BlobWorkbench) throws {
+        var digest = Digest()
+        var offset: Int64 = 0
+        var length: Int64 = 0
+        var ended = false
+        bench.decompressor.reset()
+        while offset < stored {
+            let count = try file.readFully(into: bench.input, at: offset)
+            guard count > 0, !ended else { throw notVerified(id) }
+            let piece = UnsafeRawBufferPointer(rebasing: bench.input[..<count])
+            let progress = bench.decompressor.run(piece, buffer: bench.output) {
+                digest.update($0)
+                length += Int64($0.count)
+            }
+            switch progress {
+            case .needsInput?: break
+            case .ended?: ended = true
+            case nil: throw notVerified(id)
+            }
+            offset += Int64(count)
+        }
+        guard ended, offset == stored, length == size, digest.finish() == id else { throw notVerified(id) }
+    }
+
+    private func notVerified(_ id: BlobID) -> StoreError {
+        StoreError(
+            .verificationFailed, doing: "verifying a compressed blob", subject: id.description,
+            remedy: "zlib does not read back what the compressor wrote. Set backupCompressionLevel to 6 and report this")
+    }
+
+    private func temporaryPath() -> FilePath {
+        let number = lock.locked {
+            nextTemporary += 1
+            return nextTemporary
+        }
+        return path.blobs.appending("\(BackupPath.temporaryPrefix)\(number)")
+    }
+
+    /// Pins the id, then looks whether the blob exists (R1: in this order, so that purge cannot take it in between).
+    private func pinKnown(_ id: BlobID, _ recorded: (BlobID) throws -> BlobReference?) throws -> BlobReference? {
+        let inHand: BlobReference? = lock.locked {
+            staged[id]?.pins += 1
+            return staged[id]?.reference
+        }
+        if let inHand { return inHand }
+        guard let known = try recorded(id) else { return nil }
+        lock.locked { staged[id, default: Staged(reference: known, temporary: nil, pins: 0)].pins += 1 }
+        // A length other than the recorded one is damage: the blob is written again.
+        if try files.status(path.blob(id))?.size == known.stored { return known }
+        if try restoreExpired(known) { return known }
+        unpin(id)
+        return nil
+    }
+
+    private func register(_ reference: BlobReference, _ temporary: FilePath) -> BlobReference {
+        let (kept, superfluous): (BlobReference, Bool) = lock.locked {
+            if var other = staged[reference.id] {
+                // Another thread was faster with the same bytes, or a reference to damaged ones waits.
+                other.pins += 1
+                let superfluous = other.temporary != nil
+                if !superfluous {
+                    other.temporary = temporary
+                    other.reference = reference
+                }
+                staged[reference.id] = other
+                return (other.reference, superfluous)
+            }
+            staged[reference.id] = Staged(reference: reference, temporary: temporary, pins: 1)
+            return (reference, false)
+        }
+        if superfluous { try? files.remove(temporary) }  // The next writer removes what stays.
+        return kept
+    }
+
+    /// What is staged under an id, nil if nothing is.
+    func stagedReference(_ id: BlobID) -> BlobReference? { lock.locked { staged[id]?.reference } }
+
+    /// Whether purge must leave the blob alone.
+    func isPinned(_ id: BlobID) -> Bool { lock.locked { staged[id] != nil } }
+
+    private func unpin(_ id: BlobID) {
+        lock.locked {
+            guard var entry = staged[id] else { return }
+            entry.pins -= 1
+            staged[id] = entry.pins > 0 || entry.temporary != nil ? entry : nil
+        }
+    }
+
+    /// Makes the staged blobs among `ids` durable under their names: sync all, rename all, sync all.
+    ///
+    /// They stay pinned until ``release(_:)``.
+    func publish(_ ids: some Collection<BlobID>) throws {
+        var renames: [(BlobID, FilePath)] = []
+        lock.locked {
+            for id in ids { if let temporary = staged[id]?.temporary { renames.append((id, temporary)) } }
+        }
+        guard !renames.isEmpty else { return }
+        if batches { try synchronise() }
+        var folders: Set<String> = []
+        var madeFolder = false
+        for (id, temporary) in renames {
+            let target = path.blob(id)
+            let folder = target.removingLastComponent()
+            let name = folder.lastComponent!.string
+            if !knownFolders.contains(name) {
+                if try files.makeFolderIfMissing(folder) { madeFolder = true }
+                knownFolders.insert(name)
+            }
+            folders.insert(name)
+            try files.rename(temporary, to: target)
+        }
+        if batches {
+            try synchronise()
+        } else {
+            for name in folders { try files.syncFolder(path.blobs.appending(name)) }
+            if madeFolder { try files.syncFolder(path.blobs) }
+        }
+        lock.locked { for (id, _) in renames { staged[id]?.temporary = nil } }
+    }
+
+    private func synchronise() throws {
+        do {
+            try root.syncFileSystem()
+        } catch {
+            throw StoreError(
+                .syncFailed, doing: "making blobs durable", subject: path.blobs.string,
+                remedy: "Look at the kernel's log for errors of the disk", cause: error)
+        }
+    }
+
+    /// Unpins after the commit.
+    func release(_ ids: some Collection<BlobID>) {
+        lock.locked {
+            for id in ids where staged[id]?.temporary == nil { staged[id] = nil }
+        }
+    }
+
+    /// Drops everything staged and not committed.
+    func dropAll() {
+        let temporaries: [FilePath] = lock.locked {
+            defer { staged = [:] }
+            return staged.values.compactMap(\.temporary)
+        }
+        for temporary in temporaries { try? files.remove(temporary) }  // The next writer removes what stays.
+        knownFolders = []
+    }
+
+    /// After a failed sync: a new descriptor, so that the error is not reported once more for what is written anew.
+    func reopen() throws {
+        dropAll()
+        root.close()
+        root = try files.openFolder(path.blobs)
+    }
+
+    /// Moves a blob that purge took back to its place (R2); false if it is nowhere.
+    private func restoreExpired(_ known: BlobReference) throws -> Bool {
+        guard let expired = try Self.findExpired(known.id, files, path),
+            try files.status(expired)?.size == known.stored
+        else { return false }
+        let target = path.blob(known.id)
+        try files.makeFolderIfMissing(target.removingLastComponent())
+        try files.rename(expired, to: target)
+        try files.syncFolder(target.removingLastComponent())
+        try files.syncFolder(path.blobs)
+        try files.syncFolder(expired.removingLastComponent())
+        return true
+    }
+
+    /// Where purge put a blob, nil if nowhere.
+    static func findExpired(_ id: BlobID, _ files: Files, _ path: BackupPath) throws -> FilePath? {
+        guard try files.status(path.expired) != nil else { return nil }
+        for day in try files.list(path.expired) where day.isFolder {
+            let candidate = path.expiredBlob(id, day: day.name)
+            if try files.status(candidate) != nil { return candidate }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,201 @@
+import SystemPackage
+
+/// The history files of one backup path: appending, reading, repairing.
+struct HistoryFiles<Files: FileSystem>: Sendable {
+    let files: Files
+    let path: BackupPath
+    /// Whether each append is synced by itself because no syncfs can be trusted to do it at the checkpoint.
+    let syncsEach: Bool
+
+    init(files: Files, path: BackupPath) {
+        self.files = files
+        self.path = path
+        syncsEach = !files.hasReliableSyncfs(path.root)
+    }
+
+    /// Appends a line that continues the history (R5: after its commit).
+    func append(_ line: UnsafeRawBufferPointer, to key: HistoryKey) throws {
+        let place = path.history(key)
+        let file: Files.File
+        do {
+            file = try files.open(place, .createOrUpdate)
+        } catch let error as Errno where error == .noSuchFileOrDirectory {
+            try makeFolders(place.removingLastComponent())
+            file = try files.open(place, .createOrUpdate)
+        }
+        defer { file.close() }
+        let size = try file.size()
+        try file.write(line, at: size)
+        if syncsEach {
+            try file.sync()
+            if size == 0 { try files.syncFolder(place.removingLastComponent()) }
+        }
+    }
+
+    private func makeFolders(_ folder: FilePath) throws {
+        try files.makeFolders(folder, below: path.root)
+        guard syncsEach else { return }
+        var above = folder
+        while above != path.root, above.removeLastComponent() { try files.syncFolder(above) }
+    }
+
+    /// What became of one line of a history file.
+    enum Reading {
+        case valid(HistoryLine, HistoryTail, UnsafeRawBufferPointer, FileLine)
+        case bad(Damage, FileLine)
+    }
+
+    /// Hands out every line with a verdict: checksum, order and chain are checked.
+    ///
+    /// A line that is whole but does not continue the one before it is valid, preceded by the damage that says so.
+    func read(_ key: HistoryKey, _ body: (Reading) throws -> Void) throws {
+        let place = path.history(key)
+        let name = path.relativeHistory(key)
+        let file: Files.File
+        do {
+            file = try files.open(place, .read)
+        } catch let error as Errno where error == .noSuchFileOrDirectory || error == .notDirectory {
+            return
+        }
+        defer { file.close() }
+        var tail = HistoryTail()
+        var badLines: Int64 = 0
+        try file.forEachLine { line in
+            func bad(_ finding: Damage.Finding, _ reason: String) -> Damage {
+                Damage(finding, file: name, offset: line.offset, length: line.length, reason: reason)
+            }
+            guard line.isTerminated, !line.isOverlong, let (state, previous, next) = HistoryCoding.decode(line.bytes) else {
+                badLines += 1
+                let torn = !line.isTerminated
+                try body(
+                    .bad(bad(torn ? .tornTail : .corrupt, torn ? "the last line is not complete" : "the line is damaged"), line))
+                return
+            }
+            let expected = tail.ordinal + 1 + badLines
+            if state.ordinal <= tail.ordinal || state.sequence <= tail.sequence {
+                try body(.bad(bad(.corrupt, "line \(state.ordinal) follows line \(tail.ordinal)"), line))
+                return
+            }
+            if state.ordinal > expected {
+                let reason = "\(state.ordinal - expected) line(s) before line \(state.ordinal) are missing"
+                try body(.bad(Damage(.missing, file: name, offset: line.offset, length: 0, reason: reason), line))
+            } else if badLines == 0, previous != tail.checksum {
+                let reason = "line \(state.ordinal) does not continue the line before it"
+                try body(.bad(Damage(.corrupt, file: name, offset: line.offset, length: 0, reason: reason), line))
+            }
+            badLines = 0
+            tail = next
+            try body(.valid(state, next, line.bytes, line))
+        }
+    }
+
+    /// All states that can be read, with what cannot.
+    func history(of key: HistoryKey) throws -> History {
+        var history = History()
+        try read(key) { reading in
+            switch reading {
+            case .valid(let line, _, _, _): history.lines.append(line)
+            case .bad(let damage, _): history.damage.append(damage)
+            }
+        }
+        return history
+    }
+
+    /// What a repair did.
+    struct Repair {
+        var tail = HistoryTail()
+        var cut: Damage?
+        var damage: [Damage] = []
+    }
+
+    /// Cuts a history touched since the checkpoint at its first bad line (R5).
+    ///
+    /// Lines up to the sequence `floor` were durable at the checkpoint: bad lines before the last of them are damage, which is
+    /// reported and stays; nothing before it is ever cut. Lines beyond `limit` belong to no transaction that the journal of a
+    /// copy knows and are cut (R7). With `fromFloor`, everything behind the floor is cut: after a failed sync, what the page
+    /// cache shows proves nothing (R10).
+    func repair(_ key: HistoryKey, floor: UInt64, limit: UInt64, fromFloor: Bool, dryRun: Bool = false) throws -> Repair {
+        var repair = Repair()
+        var durableTail = HistoryTail()
+        var durableEnd: Int64 = 0
+        var cut: (offset: Int64, damage: Damage)?
+        var end: Int64 = 0
+        try read(key) { reading in
+            switch reading {
+            case .valid(let line, let tail, _, let place):
+                if line.sequence <= floor {
+                    // Bad lines before a durable line are older than the checkpoint: damage, not a torn tail.
+                    if let earlier = cut { repair.damage.append(earlier.damage) }
+                    cut = nil
+                    durableTail = tail
+                    durableEnd = place.end
+                    repair.tail = tail
+                } else if line.sequence > limit {
+                    if cut == nil {
+                        let reason = "the transaction is not in the journal of this copy"
+                        cut = (
+                            place.offset,
+                            Damage(
+                                .cutByCopy, file: path.relativeHistory(key), offset: place.offset, length: place.length,
+                                reason: reason)
+                        )
+                    }
+                } else if cut == nil {
+                    repair.tail = tail
+                }
+                end = place.end
+            case .bad(let damage, let place):
+                if cut == nil { cut = (place.offset, damage) }
+                end = max(end, place.end)
+            }
+        }
+        if fromFloor, end > durableEnd {
+            repair.tail = durableTail
+            if cut == nil || cut!.offset > durableEnd {
+                let reason = "written anew after a failed sync"
+                cut = (durableEnd, Damage(.tornTail, file: path.relativeHistory(key), offset: durableEnd, reason: reason))
+            }
+        }
+        guard let cut else { return repair }
+        repair.cut = cut.damage
+        repair.cut?.length = end - cut.offset
+        if !dryRun {
+            let file = try files.open(path.history(key), .update)
+            defer { file.close() }
+            try file.truncate(to: cut.offset)
+            if syncsEach { try file.sync() }
+        }
+        return repair
+    }
+
+    /// Hands out every key that has a history file, folder by folder.
+    func forEachKey(_ body: (HistoryKey) throws -> Void) throws {
+        for account in try list(path.accounts) where account.isFolder {
+            let folder = path.account(account.name)
+            for entry in try list(folder) where !entry.isFolder {
+                if entry.name == "account_info" { try body(.accountInfo(account.name)) }
+                if entry.name == "mailbox" { try body(.mailbox(account.name)) }
+            }
+            for group in try list(folder.appending("items")) where group.isFolder {
+                for entry in try list(folder.appending("items").appending(group.name)) where !entry.isFolder {
+                    guard let id = Int64(entry.name) else { continue }
+                    try body(.item(account: account.name, id: id))
+                }
+            }
+        }
+        for kind in DirectoryKind.allCases {
+            for entry in try list(path.root.appending(kind.rawValue)) where !entry.isFolder && isFileName(entry.name) {
+                try body(.directory(kind, entry.name))
+            }
+        }
+    }
+
+    /// A folder's entries in a settled order, without unfinished files; nothing where there is no folder.
+    private func list(_ folder: FilePath) throws -> [FolderEntry] {
+        do {
+            return try files.list(folder).filter { !$0.name.hasPrefix(BackupPath.temporaryPrefix) }.sorted { $0.name < $1.name }
+        } catch let error as Errno where error == .noSuchFileOrDirectory || error == .notDirectory {
+            return []
+        }
+    }
+}

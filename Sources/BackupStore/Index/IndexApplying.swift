@@ -1,0 +1,155 @@
+import GRDB
+
+extension IndexStatements {
+    /// Where the history stands, from its latest line.
+    func tail(of key: HistoryKey) throws -> HistoryTail {
+        guard let line = try latestLine(of: key)?.line else { return HistoryTail() }
+        // The line was checked when it came in; its ends are at known places.
+        return HistoryCoding.trustedTail(line) ?? HistoryTail()
+    }
+
+    /// The latest line and the sequence of the first.
+    func latestLine(of key: HistoryKey) throws -> (line: String, sequence: Int64, first: Int64)? {
+        let found: Row?
+        switch key {
+        case .item(let account, let id):
+            guard let number = try number(of: account) else { return nil }
+            found = try row(
+                "SELECT line, seq, first FROM items WHERE account = ? AND id = ?", [number.databaseValue, id.databaseValue])
+        default:
+            let (kind, id) = key.entry
+            found = try row(
+                "SELECT line, seq, first FROM entries WHERE kind = ? AND id = ?", [kind.databaseValue, id.databaseValue])
+        }
+        guard let found else { return nil }
+        return (found[0], found[1], found[2])
+    }
+
+    /// Takes a line into the tables; one that is there already, or older than what is there, changes nothing (R5).
+    func apply(_ line: HistoryLine, checksum: UInt32, bytes: UnsafeRawBufferPointer, to key: HistoryKey) throws {
+        let latest = try sequences(of: key)
+        if let latest, latest.sequence >= Int64(line.sequence) { return }
+        try apply(line, checksum: checksum, bytes: bytes, to: key, first: latest?.first ?? Int64(line.sequence))
+    }
+
+    /// Takes in a line that was made from this index a moment ago: it is newer than what is there.
+    func applyNew(_ line: HistoryLine, checksum: UInt32, bytes: UnsafeRawBufferPointer, to key: HistoryKey) throws {
+        let first = line.ordinal == 1 ? nil : try sequences(of: key)?.first
+        try apply(line, checksum: checksum, bytes: bytes, to: key, first: first ?? Int64(line.sequence))
+    }
+
+    private func sequences(of key: HistoryKey) throws -> (sequence: Int64, first: Int64)? {
+        let found: Row?
+        switch key {
+        case .item(let account, let id):
+            guard let number = try number(of: account) else { return nil }
+            found = try row("SELECT seq, first FROM items WHERE account = ? AND id = ?", [number.databaseValue, id.databaseValue])
+        default:
+            let (kind, id) = key.entry
+            found = try row("SELECT seq, first FROM entries WHERE kind = ? AND id = ?", [kind.databaseValue, id.databaseValue])
+        }
+        return found.map { ($0[0], $0[1]) }
+    }
+
+    private func apply(
+        _ line: HistoryLine, checksum: UInt32, bytes: UnsafeRawBufferPointer, to key: HistoryKey, first: Int64
+    ) throws {
+        let sequence = Int64(line.sequence).databaseValue
+        let text = text(bytes)
+        switch key {
+        case .item(let account, let id):
+            let number = try numberMaking(account)
+            try run(
+                "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    number.databaseValue, id.databaseValue, sequence, first.databaseValue,
+                    (line.fields["deleted"]?.bool == true ? 1 : 0).databaseValue,
+                    line.fields["folder"]?.int.databaseValue ?? .null, line.fields["parent"]?.int.databaseValue ?? .null, text,
+                ])
+        default:
+            let (kind, id) = key.entry
+            try run(
+                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)",
+                [kind.databaseValue, id.databaseValue, sequence, first.databaseValue, text])
+        }
+        if let account = key.account {
+            let number = try numberMaking(account).databaseValue
+            try run(
+                "UPDATE accounts SET lines = lines + 1, checksums = checksums + ?, sequence = max(sequence, ?) WHERE number = ?",
+                [Int64(checksum).databaseValue, sequence, number])
+            try run(
+                "INSERT OR IGNORE INTO changes VALUES (?, ?, ?, ?, ?)",
+                [number, sequence, line.time.databaseValue, line.change.databaseValue, line.generation.databaseValue])
+        }
+        for reference in line.blobs { try note(reference, user: key) }
+    }
+
+    /// Remembers a blob's verified length and who names it.
+    func note(_ reference: BlobReference, user: HistoryKey?) throws {
+        let id = reference.id.description.databaseValue
+        try run(
+            "INSERT OR REPLACE INTO blobs VALUES (?, ?, ?)", [id, reference.size.databaseValue, reference.stored.databaseValue])
+        if let user { try run("INSERT OR IGNORE INTO uses VALUES (?, ?)", [id, user.indexName.databaseValue]) }
+    }
+
+    /// The blob as its last verified commit recorded it.
+    func blob(_ id: BlobID) throws -> BlobReference? {
+        guard let row = try row("SELECT size, stored FROM blobs WHERE id = ?", [id.description.databaseValue]) else { return nil }
+        return BlobReference(id: id, size: row[0], stored: row[1])
+    }
+
+    /// What a transaction's header says besides its states.
+    func apply(_ header: TransactionHeader) throws {
+        if let account = header.account {
+            if header.clearsMarks {
+                try run(
+                    "DELETE FROM marks WHERE account = ? AND seq <= ?", [account.databaseValue, Int64(header.sequence).databaseValue])
+            }
+            for (n, mark) in header.marks.enumerated() {
+                try run(
+                    "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)",
+                    [account.databaseValue, Int64(header.sequence).databaseValue, n.databaseValue, mark.json.json.databaseValue])
+            }
+            if header.clearsMarks || !header.marks.isEmpty {
+                try run(
+                    "UPDATE accounts SET sequence = max(sequence, ?) WHERE number = ?",
+                    [Int64(header.sequence).databaseValue, try numberMaking(account).databaseValue])
+            }
+        }
+        for reference in header.heldBlobs { try note(reference, user: nil) }
+        if let position = header.position { try setMeta("position", position) }
+    }
+
+    /// Removes a history from the tables; its blobs may have lost their last user.
+    func remove(_ key: HistoryKey) throws {
+        switch key {
+        case .item(let account, let id):
+            guard let number = try number(of: account) else { return }
+            try run("DELETE FROM items WHERE account = ? AND id = ?", [number.databaseValue, id.databaseValue])
+        default:
+            let (kind, id) = key.entry
+            try run("DELETE FROM entries WHERE kind = ? AND id = ?", [kind.databaseValue, id.databaseValue])
+        }
+    }
+
+    /// A line as the tables keep it: text, without its line feed.
+    private func text(_ line: UnsafeRawBufferPointer) -> DatabaseValue {
+        let end = line.last == 0x0A ? line.count - 1 : line.count
+        return String(decoding: line[..<end], as: UTF8.self).databaseValue
+    }
+}
+
+extension HistoryKey {
+    /// The key of histories other than items in the index: kind and id.
+    var entry: (kind: String, id: String) {
+        switch self {
+        case .item(let account, let id): ("item", "\(account)/\(id)")
+        case .accountInfo(let account): ("account_info", account)
+        case .mailbox(let account): ("mailbox", account)
+        case .directory(let kind, let id): (kind.rawValue, id)
+        }
+    }
+
+    /// One text for the whole key.
+    var indexName: String { entry.kind + "/" + entry.id }
+}

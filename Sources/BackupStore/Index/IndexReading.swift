@@ -1,0 +1,158 @@
+import GRDB
+
+extension StoreIndex {
+    /// The latest state of a key.
+    func state(of key: HistoryKey) throws -> IndexedState? {
+        try use("looking up \(key)") { try $0.latestLine(of: key) }.map { found in
+            try Self.state(key, found.line, first: found.first)
+        }
+    }
+
+    /// A row's state; the line's checksum is checked once more.
+    static func state(_ key: HistoryKey, _ text: String, first: Int64) throws -> IndexedState {
+        var text = text
+        guard let line = text.withUTF8({ HistoryCoding.decode(UnsafeRawBufferPointer($0)) })?.line else {
+            throw StoreError(
+                .index, doing: "looking up \(key)", subject: "the index's line is damaged",
+                remedy: "Run rebuildIndex: the histories hold what the index lost")
+        }
+        return IndexedState(
+            key: key, fields: line.fields, blobs: line.blobs, sequence: line.sequence, firstSequence: UInt64(first),
+            ordinal: line.ordinal, time: line.time, change: line.change, generation: line.generation, kind: line.kind,
+            isDeleted: line.fields["deleted"]?.bool ?? false, isPresumed: line.fields["presumed"]?.bool ?? false)
+    }
+
+    /// Up to `limit` items with ids above `id`.
+    func items(_ account: String, _ filter: ItemFilter, after id: Int64?, limit: Int) throws -> [IndexedItem] {
+        let rows = try use("listing items of account \(account)") { statements -> [(Int64, String, Int64)] in
+            guard let number = try statements.number(of: account)?.databaseValue else { return [] }
+            let from = (id ?? Int64.min).databaseValue
+            // The first page begins at the smallest id there can be, so `>=` there and `>` afterwards.
+            let skipped: Int64 = id == nil ? 0 : 1
+            let start = skipped == 0 ? from : (id == Int64.max ? from : (id! + 1).databaseValue)
+            if id == Int64.max { return [] }
+            let rows: [Row]
+            switch filter {
+            case .all:
+                rows = try statements.rows(
+                    "SELECT id, line, first FROM items WHERE account = ? AND id >= ? ORDER BY id LIMIT ?",
+                    [number, start, limit.databaseValue])
+            case .alive:
+                rows = try statements.rows(
+                    "SELECT id, line, first FROM items WHERE account = ? AND id >= ? AND deleted = 0 ORDER BY id LIMIT ?",
+                    [number, start, limit.databaseValue])
+            case .inFolder(let folder):
+                rows = try statements.rows(
+                    """
+                    SELECT id, line, first FROM items WHERE account = ? AND folder = ? AND id >= ? AND deleted = 0
+                    ORDER BY id LIMIT ?
+                    """, [number, folder.databaseValue, start, limit.databaseValue])
+            case .withParent(let parent):
+                rows = try statements.rows(
+                    """
+                    SELECT id, line, first FROM items WHERE account = ? AND parent = ? AND id >= ? AND deleted = 0
+                    AND parent IS NOT NULL ORDER BY id LIMIT ?
+                    """, [number, parent.databaseValue, start, limit.databaseValue])
+            }
+            return rows.map { ($0[0], $0[1], $0[2]) }
+        }
+        return try rows.map { try Self.state(.item(account: account, id: $0.0), $0.1, first: $0.2) }
+    }
+
+    /// Calls `body` for each item, a page at a time (R12).
+    func forEachItem(_ account: String, _ filter: ItemFilter, _ body: (IndexedItem) throws -> Void) throws {
+        let pageSize = 200
+        var last: Int64?
+        while true {
+            let page = try items(account, filter, after: last, limit: pageSize)
+            for item in page {
+                guard case .item(_, let id) = item.key else { continue }
+                last = id
+                try body(item)
+            }
+            if page.count < pageSize { return }
+        }
+    }
+
+    func accounts() throws -> [String] {
+        try use("listing accounts") { try $0.rows("SELECT account FROM accounts").map { $0[0] } }
+    }
+
+    func entries(of kind: DirectoryKind) throws -> [String] {
+        try use("listing \(kind.rawValue)") { statements in
+            try statements.rows("SELECT id FROM entries WHERE kind = ?", [kind.rawValue.databaseValue]).map { $0[0] }
+        }
+    }
+
+    private static func change(_ row: Row) -> AccountChange {
+        AccountChange(sequence: UInt64(row[0] as Int64), time: row[1], change: row[2], generation: row[3])
+    }
+
+    func cut(_ account: String, atOrBeforeSecond second: Int64) throws -> Cut? {
+        // A whole second includes all of itself (R14).
+        let (limit, overflow) = second.addingReportingOverflow(1)
+        let end = overflow || limit > Int64.max / 1000 ? Int64.max : limit * 1000
+        return try cut(account) { statements, number in
+            try statements.row(
+                """
+                SELECT seq, time, change, generation FROM changes WHERE account = ? AND time < ? ORDER BY seq DESC LIMIT 1
+                """, [number, end.databaseValue])
+        }
+    }
+
+    func cut(_ account: String, change: Int64) throws -> Cut? {
+        // Numbers are comparable within one generation only (R9): the last one that has the number's like.
+        try cut(account) { statements, number in
+            try statements.row(
+                """
+                SELECT seq, time, change, generation FROM changes WHERE account = ?1 AND change <= ?2 AND generation =
+                (SELECT max(generation) FROM changes WHERE account = ?1 AND change <= ?2) ORDER BY seq DESC LIMIT 1
+                """, [number, change.databaseValue])
+        }
+    }
+
+    private func cut(_ account: String, _ find: (IndexStatements, DatabaseValue) throws -> Row?) throws -> Cut? {
+        try use("finding the changes of account \(account)") { statements in
+            guard let number = try statements.number(of: account)?.databaseValue, let row = try find(statements, number) else {
+                return nil
+            }
+            let last = Self.change(row)
+            let sequence = Int64(last.sequence).databaseValue
+            let next = try statements.row(
+                "SELECT seq, time, change, generation FROM changes WHERE account = ? AND seq > ? ORDER BY seq LIMIT 1",
+                [number, sequence])
+            let later = try statements.row(
+                "SELECT 1 FROM changes WHERE account = ? AND seq < ? AND time / 1000 > ? LIMIT 1",
+                [number, sequence, (last.time / 1000).databaseValue])
+            return Cut(last: last, next: next.map(Self.change), clockSteppedBack: later != nil)
+        }
+    }
+
+    func changes(of account: String) throws -> (first: AccountChange, last: AccountChange)? {
+        try use("finding the changes of account \(account)") { statements in
+            guard let number = try statements.number(of: account)?.databaseValue,
+                let first = try statements.row(
+                    "SELECT seq, time, change, generation FROM changes WHERE account = ? ORDER BY seq LIMIT 1", [number]),
+                let last = try statements.row(
+                    "SELECT seq, time, change, generation FROM changes WHERE account = ? ORDER BY seq DESC LIMIT 1", [number])
+            else { return nil }
+            return (Self.change(first), Self.change(last))
+        }
+    }
+
+    func hasChange(_ account: String, generation: Int64, change: Int64) throws -> Bool {
+        try use("finding the changes of account \(account)") { statements in
+            guard let number = try statements.number(of: account)?.databaseValue else { return false }
+            return try statements.row(
+                "SELECT 1 FROM changes WHERE account = ? AND generation = ? AND change = ? LIMIT 1",
+                [number, generation.databaseValue, change.databaseValue]) != nil
+        }
+    }
+
+    func marks(_ account: String) throws -> [Mark] {
+        try use("reading the marks of account \(account)") { statements in
+            try statements.rows("SELECT mark FROM marks WHERE account = ? ORDER BY seq, n", [account.databaseValue])
+                .compactMap { Mark(json: try JSONValue(json: $0[0] as String)) }
+        }
+    }
+}

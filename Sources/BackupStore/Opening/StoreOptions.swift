@@ -1,0 +1,51 @@
+import Glibc
+
+/// How a writer works; the defaults are the product's.
+public struct StoreOptions: Sendable {
+    /// `backupCompressionLevel`: 1 to 3 are ISA-L's, 4 to 9 zlib's.
+    public var compressionLevel = 2
+    /// A checkpoint is made when the journal's segment is longer than this.
+    public var checkpointBytes: Int64 = 64 << 20
+    /// How long sealed segments stay (R5, R7).
+    public var journalKeepDays: Int64 = 7
+    /// The wall clock, milliseconds since 1970.
+    public var now: @Sendable () -> Int64 = {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    /// The defaults.
+    public init() {}
+}
+
+/// What opening a backup path for writing found and did.
+public struct RecoveryReport: Sendable {
+    /// Torn tails, damage, and what a copy cut, with their places (R6, R7).
+    public var findings: [Damage] = []
+    /// Transactions after the last checkpoint that were gone through.
+    public var replayed = 0
+    /// History lines that had to be written anew.
+    public var linesAppended = 0
+    /// Histories that were cut at their first bad line.
+    public var historiesCut = 0
+    /// Whether the index was made anew.
+    public var indexRebuilt = false
+    /// Whether the path was a copy (R7).
+    public var wasCopy = false
+
+    /// A report of nothing.
+    public init() {}
+
+    /// Whether there was nothing to repair.
+    public var isClean: Bool { findings.isEmpty && linesAppended == 0 && historiesCut == 0 && !indexRebuilt && !wasCopy }
+
+    /// Findings beyond this number are counted by ``suppressedFindings`` only (R12).
+    static let limit = 10_000
+    /// Findings that are not listed.
+    public var suppressedFindings = 0
+
+    mutating func add(_ finding: Damage) {
+        if findings.count < Self.limit { findings.append(finding) } else { suppressedFindings += 1 }
+    }
+}

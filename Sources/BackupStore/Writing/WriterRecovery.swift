@@ -1,0 +1,114 @@
+import SystemPackage
+
+extension FileStoreWriter {
+    /// What opening gives.
+    struct Opened {
+        var index: StoreIndex
+        var segment: SegmentWriter<Files>
+        var committed: Committed
+        var report: RecoveryReport
+    }
+
+    /// Repairs the path from its journal and begins a segment.
+    static func recover(
+        _ files: Files, _ path: BackupPath, _ identity: StoreIdentity, _ options: StoreOptions, isCopy: Bool,
+        reopening: (reason: Reopening, abandoned: (name: SegmentName, end: Int64)?)?
+    ) throws -> Opened {
+        var recovery = try Recovery(
+            files, path, identity, isCopy: isCopy, rewrites: reopening?.reason == .sync, abandoned: reopening?.abandoned)
+        try recovery.recoverHistories()
+        let index = try openIndex(files, path, &recovery, identity)
+        let lastSequence = max(recovery.lastSequence, try index.sequence())
+        let position = try index.meta("position")
+        let segment = try beginSegment(
+            files, path, identity, options, recovery, lastSequence: lastSequence, position: position,
+            provesLastGroup: reopening != nil)
+        if isCopy { try recovery.writeCuts(number: segment.name.number) }
+        let committed = Committed(
+            sequence: lastSequence, position: position, checkpoint: recovery.checkpoint?.sequence ?? recovery.floor)
+        return Opened(index: index, segment: segment, committed: committed, report: recovery.report)
+    }
+
+    /// The index, caught up; made anew where it is missing, foreign, or not between checkpoint and journal.
+    private static func openIndex(
+        _ files: Files, _ path: BackupPath, _ recovery: inout Recovery<Files>, _ identity: StoreIdentity
+    ) throws -> StoreIndex {
+        try files.makeFolderIfMissing(path.index)
+        if !recovery.isCopy, try files.status(path.indexFile) != nil {
+            do {
+                let index = try StoreIndex(writing: path.indexFile)
+                if try index.isUsable(storeID: identity.storeID), try index.sequence() >= recovery.floor {
+                    try recovery.catchUp(index)
+                    return index
+                }
+                index.close()
+            } catch let error as StoreError where error.code == .index {
+                // It is a cache: whatever is wrong with it ends with a new one.
+            }
+        }
+        return try newIndex(files, path, &recovery, storeID: identity.storeID)
+    }
+
+    /// Makes the index anew. Readers that use the old one keep it until they close it.
+    static func newIndex(
+        _ files: Files, _ path: BackupPath, _ recovery: inout Recovery<Files>, storeID: String
+    ) throws -> StoreIndex {
+        try files.makeFolderIfMissing(path.index)
+        for suffix in ["", "-wal", "-shm"] {
+            try files.removeIfThere(path.index.appending("index.sqlite" + suffix))
+        }
+        let index = try StoreIndex(writing: path.indexFile)
+        try recovery.rebuild(index, overlays: false)
+        return index
+    }
+
+    /// Begins the segment that this writer appends to and cuts the one before it where it ends.
+    private static func beginSegment(
+        _ files: Files, _ path: BackupPath, _ identity: StoreIdentity, _ options: StoreOptions, _ recovery: Recovery<Files>,
+        lastSequence: UInt64, position: String?, provesLastGroup: Bool
+    ) throws -> SegmentWriter<Files> {
+        let segments = recovery.journal.segments.filter { $0.name != recovery.scan.stillborn }
+        if let stillborn = recovery.scan.stillborn { try files.removeIfThere(path.segment(stillborn)) }
+        let newest = segments.last
+        let end = recovery.scan.end
+        if let newest, let header = newest.header, end == newest.start, try newest.file.size() == end,
+            header.firstSequence == lastSequence + 1, !provesLastGroup
+        {
+            return try SegmentWriter(emptySegment: newest.name, start: newest.start, files, path)
+        }
+        // The last group was whole but its sync may have failed, in a process that is gone: what is read now may be the page
+        // cache alone (R10). It is written again; all groups before it were synced before it was begun.
+        let carried: (segment: SegmentReader<Files>, group: JournalGroup)? =
+            if !provesLastGroup, let place = recovery.scan.lastSegment, place == segments.count - 1,
+                let group = recovery.scan.lastGroup, group.end == end
+            { (segments[place], group) } else { nil }
+        var firstSequence = lastSequence + 1
+        if let carried {
+            var first: UInt64?
+            try carried.segment.records(of: carried.group) { record in
+                if first == nil, case .begin(let header) = record { first = header.sequence }
+            }
+            firstSequence = first ?? firstSequence
+        }
+        let name = SegmentName(number: (newest?.name.number ?? 0) + 1, salt: UInt64.random(in: 1...UInt64.max))
+        let previousEnd = carried?.group.start ?? end
+        let header = SegmentHeader(
+            storeID: identity.storeID, firstSequence: firstSequence, previousEnd: previousEnd, position: position,
+            time: options.now())
+        let writer: SegmentWriter<Files>
+        if let carried {
+            writer = try SegmentWriter(name, header: header, files, path, carrying: { body in
+                try carried.segment.payloads(of: carried.group, body)
+            }, lastSequence: carried.group.lastSequence)
+        } else {
+            writer = try SegmentWriter(name, header: header, files, path)
+        }
+        if let newest, try newest.file.size() > previousEnd {
+            // The new segment's header says the same; the file only follows (R6).
+            let file = try files.open(path.segment(newest.name), .update)
+            defer { file.close() }
+            try file.truncate(to: previousEnd)
+        }
+        return writer
+    }
+}
