@@ -43,7 +43,10 @@ let package = Package(
             ]),
         .target(
             name: "SandboxServer",
-            dependencies: ["BackupCore", "CZlib", .product(name: "GRDB", package: "GRDB.swift")]),
+            dependencies: [
+                "BackupCore", "RedoLog", "CLibcrypto", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .executableTarget(
             name: "zxbackup",
             dependencies: [
@@ -63,7 +66,8 @@ let package = Package(
         .testTarget(name: "BackupStoreTests", dependencies: ["BackupStore"]),
         .testTarget(
             name: "BackupCoreTests", dependencies: ["BackupCore", "SandboxServer", "CZlib"], exclude: ["Fixtures"]),
-        .testTarget(name: "SandboxServerTests", dependencies: ["SandboxServer"]),
+        .testTarget(
+            name: "SandboxServerTests", dependencies: ["SandboxServer", "BackupCore", "RedoLog"], exclude: ["Fixtures"]),
         .testTarget(name: "ZxbackupTests", dependencies: ["zxbackup"]),
     ],
     swiftLanguageModes: [.v6]

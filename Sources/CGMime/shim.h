@@ -40,6 +40,7 @@ InternetAddressList *g_mime_message_get_to(GMimeMessage *message);
 GMimeObject *g_mime_message_get_mime_part(GMimeMessage *message);
 
 const char *g_mime_object_get_header(GMimeObject *object, const char *name);
+const char *g_mime_object_get_content_id(GMimeObject *object);
 const char *g_mime_object_get_disposition(GMimeObject *object);
 GMimeContentType *g_mime_object_get_content_type(GMimeObject *object);
 const char *g_mime_content_type_get_media_type(GMimeContentType *type);
@@ -58,6 +59,7 @@ const char *g_mime_part_get_filename(GMimePart *part);
 size_t g_mime_text_part_get_type(void);
 char *g_mime_text_part_get_text(GMimeTextPart *part);
 
+InternetAddressList *internet_address_list_parse(GMimeParserOptions *options, const char *text);
 int internet_address_list_length(InternetAddressList *list);
 InternetAddress *internet_address_list_get_address(InternetAddressList *list, int index);
 char *internet_address_list_to_string(InternetAddressList *list, GMimeFormatOptions *options, int encode);

@@ -1,1 +1,309 @@
-// SandboxServer
+import BackupCore
+import GRDB
+import Glibc
+import RedoLog
+import SystemPackage
+
+/// A small but real mail server in one folder: database, blob volume, redo log and directory.
+///
+/// It keeps the real server's tables and file layout and logs each operation as the real server does (formats/zimbra-redolog.md,
+/// section 1.7): rows written in an open database transaction, start record flushed, database committed, commit record written,
+/// blobs of deleted items unlinked. It knows folders, messages, drafts, conversations, tags, flags and grants.
+///
+/// Calls block, and may come from any thread. Several processes may read; one may write. A process becomes the writer with its
+/// first write, and gives that up in `close`.
+public final class SandboxServer: @unchecked Sendable {
+    // What makes it Sendable: every stored variable below is touched inside `database.writeWithoutTransaction` only, which
+    // admits one thread at a time.
+
+    /// How hard the redo log's start records are made durable.
+    public enum Durability: Sendable {
+        /// Every start record and blob is fsynced before the database commits.
+        case full
+        /// The kernel writes when it likes: a killed process loses nothing, a power failure may.
+        case processCrash
+    }
+
+    /// Settings that are not stored in the server's folder.
+    public struct Options: Sendable {
+        public var durability: Durability = .processCrash
+        /// Milliseconds since the epoch.
+        public var clock: @Sendable () -> Int64 = { SandboxServer.wallClock() }
+        /// The redo log rolls over at this size; nil = the real server's 1 GB with its minimum age.
+        public var rolloverSize: Int64?
+        /// False: finished log files are deleted instead of archived.
+        public var archivesLog = true
+
+        public init() {}
+    }
+
+    /// The folder.
+    public let path: FilePath
+    public let identity: MailServerIdentity
+    public let redoLog: LogLocation
+    let options: Options
+    let database: DatabasePool
+
+    private var log: (any OperationLog)?
+    private var lockFile: CInt = -1
+    private var states: [Int64: MailboxState] = [:]
+    private var volumes: [Int64: Volume] = [:]
+    private var messageVolume: BlobVolume?
+    private var dumpsters: [String: Bool] = [:]
+    private var addresses: [String: String] = [:]
+    private var mailboxIDs: [String: Int64] = [:]
+
+    /// Creates a server in a folder that does not exist yet or is empty.
+    public static func create(
+        at path: FilePath, name: String = "mail.example.com", id: String? = nil, options: Options = Options()
+    ) throws -> SandboxServer {
+        guard Files.names(in: path).isEmpty else {
+            throw SandboxError(.alreadyExists, doing: "creating a server in \(path)", reason: "the folder is not empty")
+        }
+        for folder in ["store/incoming", "index", "redolog/archive"] { try Files.makeFolders(path.pushing(FilePath(folder))) }
+        let database = try open(path.appending(Self.databaseName), creating: true)
+        try database.write { database in
+            try Schema.create(in: database, store: "store", index: "index")
+            try database.execute(sql: "CREATE TABLE directory_server (id TEXT PRIMARY KEY, name TEXT NOT NULL)")
+            try database.execute(
+                sql: "INSERT INTO directory_server VALUES (?, ?)", arguments: [id ?? UUIDText.random(), name])
+        }
+        try database.close()
+        return try SandboxServer(at: path, options: options)
+    }
+
+    /// Opens a server.
+    public init(at path: FilePath, options: Options = Options()) throws {
+        let file = path.appending(Self.databaseName)
+        guard access(file.string, F_OK) == 0 else {
+            throw SandboxError(.notASandbox, doing: "opening the server in \(path)", reason: "there is no \(Self.databaseName)")
+        }
+        self.path = path
+        self.options = options
+        database = try Self.open(file, creating: false)
+        let row = try database.read { try Row.fetchOne($0, sql: "SELECT id, name FROM directory_server") }
+        guard let row else {
+            throw SandboxError(.notASandbox, doing: "opening the server in \(path)", reason: "it has no identity")
+        }
+        identity = MailServerIdentity(id: row["id"], name: row["name"])
+        let folder = path.appending("redolog")
+        redoLog = LogLocation(log: folder.appending("redo.log"), archive: folder.appending("archive"))
+    }
+
+    static let databaseName = "server.db"
+
+    private static func open(_ file: FilePath, creating: Bool) throws -> DatabasePool {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(30)
+        configuration.maximumReaderCount = 4
+        configuration.prepareDatabase { database in
+            try database.execute(sql: "PRAGMA synchronous = OFF")
+        }
+        return try DatabasePool(path: file.string, configuration: configuration)
+    }
+
+    /// The time of day in milliseconds.
+    public static func wallClock() -> Int64 {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
+    }
+
+    /// Ends the writing: the log is closed as an orderly shutdown does, and another process may write.
+    ///
+    /// The server can be used again afterwards; its counters then jump to the next block, as after a restart.
+    public func close(rollingOver: Bool = true) throws {
+        try database.writeWithoutTransaction { _ in
+            try log?.close(rollingOver: rollingOver)
+            log = nil
+            states = [:]
+            messageVolume = nil
+            mailboxIDs = [:]
+            dumpsters = [:]
+            addresses = [:]
+            if lockFile >= 0 { Glibc.close(lockFile) }
+            lockFile = -1
+        }
+    }
+
+    /// Rolls the redo log over now.
+    public func rollOver() throws { try database.writeWithoutTransaction { _ in try openLog().rollOver() } }
+
+    deinit {
+        // Whoever did not close leaves an open log behind, as a killed server does.
+        if lockFile >= 0 { Glibc.close(lockFile) }
+    }
+}
+
+// MARK: - Running an operation
+
+extension SandboxServer {
+    /// Runs one operation on a mailbox as one transaction; `body` writes rows and says what is logged.
+    func change<Result>(
+        _ mailbox: Int64, transaction known: TransactionID? = nil, _ body: (Change) throws -> (Result, Logged)
+    ) throws -> Result {
+        try database.writeWithoutTransaction { database in
+            let log = try openLog()
+            let transaction = known ?? log.newTransaction()
+            let time = options.clock()
+            let change = Change(
+                state: try loadState(mailbox, in: database), time: time, database: database, server: self)
+            var result: Result?
+            var isStarted = false
+            do {
+                try database.inTransaction(.immediate) {
+                    let (value, logged) = try body(change)
+                    try change.finish()
+                    try log.start(
+                        logged.operation, transaction: transaction, mailbox: mailbox, change: change.number, timestamp: time,
+                        body: logged.body)
+                    isStarted = true
+                    result = value
+                    return .commit
+                }
+            } catch {
+                for file in change.made { unlink(file.string) }
+                if isStarted { try log.abort(transaction, timestamp: options.clock()) }
+                throw error
+            }
+            states[mailbox] = change.state
+            try log.commit(transaction, timestamp: max(time, options.clock()))
+            for file in change.removals { unlink(file.string) }
+            guard let result else { preconditionFailure("a committed operation has a result") }
+            return result
+        }
+    }
+
+    /// Logs an operation that belongs to no mailbox's changes.
+    func logAlone(_ operation: Operation, mailbox: Int64, body: LoggedBody?, in database: Database) throws {
+        let log = try openLog()
+        let transaction = log.newTransaction()
+        let time = options.clock()
+        try log.start(operation, transaction: transaction, mailbox: mailbox, change: -1, timestamp: time, body: body)
+        try log.commit(transaction, timestamp: max(time, options.clock()))
+    }
+
+    /// The log; opens it, and becomes the writer, at the first write.
+    func openLog() throws -> any OperationLog {
+        if let log { return log }
+        if lockFile < 0 {
+            let file = path.appending("server.lock")
+            let descriptor = Glibc.open(file.string, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            guard descriptor >= 0 else { throw Files.failure("locking the server", file) }
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                let holder = String(decoding: (try? Files.read(file)) ?? [], as: UTF8.self)
+                Glibc.close(descriptor)
+                throw SandboxError(.inUse, doing: "writing to the server in \(path)", reason: "process \(holder) writes to it")
+            }
+            ftruncate(descriptor, 0)
+            let pid = Array("\(getpid())".utf8)
+            try pid.withUnsafeBytes { try Files.write($0, to: descriptor, file) }
+            lockFile = descriptor
+        }
+        let opened = try FileOperationLog(location: redoLog, serverID: identity.id, options: options)
+        log = opened
+        return opened
+    }
+
+    func loadState(_ mailbox: Int64, in database: Database) throws -> MailboxState {
+        if let state = states[mailbox] { return state }
+        guard let state = try MailboxState(loading: mailbox, from: database, fresh: false) else {
+            throw SandboxError(.noSuchMailbox, doing: "mailbox \(mailbox)", reason: "there is none with this number")
+        }
+        states[mailbox] = state
+        return state
+    }
+
+    func remember(_ state: MailboxState) { states[state.row.id] = state }
+
+    func forget(mailbox: Int64, account: String) {
+        states[mailbox] = nil
+        mailboxIDs[account] = nil
+        messageVolume?.removeMailbox(mailbox)
+    }
+
+    /// What is cached of the directory may have changed.
+    func forgetDirectory() {
+        dumpsters = [:]
+        addresses = [:]
+        mailboxIDs = [:]
+    }
+
+    func cachedAddress(_ address: String, _ find: () throws -> String?) rethrows -> String? {
+        if let known = addresses[address] { return known }
+        let found = try find()
+        addresses[address] = found
+        return found
+    }
+
+    func cachedMailbox(_ account: String, _ find: () throws -> Int64?) rethrows -> Int64? {
+        if let known = mailboxIDs[account] { return known }
+        let found = try find()
+        mailboxIDs[account] = found
+        return found
+    }
+
+    func keepsDumpster(_ account: String, in database: Database) throws -> Bool {
+        if let known = dumpsters[account] { return known }
+        let value = try String.fetchOne(
+            database, sql: "SELECT value FROM directory_attribute WHERE entry_id = ? AND name = 'zimbraDumpsterEnabled'",
+            arguments: [account])
+        dumpsters[account] = value == "TRUE"
+        return value == "TRUE"
+    }
+}
+
+// MARK: - Volumes
+
+extension SandboxServer {
+    func volume(_ locator: String?, in database: Database) throws -> Volume {
+        guard let id = Int64(locator ?? "") else {
+            throw SandboxError(.blobDamaged, doing: "finding a blob", reason: "\"\(locator ?? "NULL")\" is no volume")
+        }
+        if let volume = volumes[id] { return volume }
+        let volume = try Self.readVolume(id, home: path, in: database)
+        volumes[id] = volume
+        return volume
+    }
+
+    static func readVolume(_ id: Int64, home: FilePath, in database: Database) throws -> Volume {
+        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM volume WHERE id = ?", arguments: [id]) else {
+            throw SandboxError(.blobDamaged, doing: "finding a blob", reason: "there is no volume \(id)")
+        }
+        return Volume(
+            id: id, root: home.pushing(FilePath(row["path"] as String)), fileBits: row["file_bits"],
+            fileGroupBits: row["file_group_bits"], mailboxBits: row["mailbox_bits"],
+            mailboxGroupBits: row["mailbox_group_bits"])
+    }
+
+    func path(of item: ItemRow, mailbox: Int64, in database: Database) throws -> FilePath {
+        try volume(item.locator, in: database).path(mailbox: mailbox, item: item.id, modContent: item.modContent)
+    }
+
+    /// Calls with the volume that new blobs go to.
+    func withMessageVolume<Result>(_ database: Database, _ body: (inout BlobVolume) throws -> Result) throws -> Result {
+        if messageVolume == nil {
+            let id = try Int64.fetchOne(database, sql: "SELECT message_volume_id FROM current_volumes") ?? 1
+            messageVolume = BlobVolume(
+                volume: try volume("\(id)", in: database), syncs: options.durability == .full, now: options.clock())
+        }
+        return try body(&messageVolume!)
+    }
+}
+
+/// Random UUIDs in text form.
+enum UUIDText {
+    static func random() -> String {
+        var generator = SystemRandomNumberGenerator()
+        let high = (generator.next() as UInt64) & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
+        let low = (generator.next() as UInt64) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+        func hex(_ value: UInt64, _ digits: Int) -> String {
+            let text = String(value, radix: 16)
+            return String(repeating: "0", count: max(0, digits - text.count)) + text
+        }
+        return [
+            hex(high >> 32, 8), hex(high >> 16 & 0xFFFF, 4), hex(high & 0xFFFF, 4), hex(low >> 48, 4),
+            hex(low & 0xFFFF_FFFF_FFFF, 12),
+        ].joined(separator: "-")
+    }
+}

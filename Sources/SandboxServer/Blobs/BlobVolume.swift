@@ -1,0 +1,205 @@
+import BackupCore
+import Glibc
+import SystemPackage
+
+/// One row of `volume`: the root of a tree of blob files and the bits of its paths (formats/zimbra-items.md, section 4).
+struct Volume: Sendable {
+    var id: Int64
+    var root: FilePath
+    var fileBits: Int64 = 12
+    var fileGroupBits: Int64 = 8
+    var mailboxBits: Int64 = 12
+    var mailboxGroupBits: Int64 = 8
+
+    /// The folder that holds an item's blobs.
+    func folder(mailbox: Int64, item: Int64) -> FilePath {
+        let mailboxGroup = (mailbox >> mailboxBits) & ((1 << mailboxGroupBits) - 1)
+        let fileGroup = (item >> fileBits) & ((1 << fileGroupBits) - 1)
+        return root.appending("\(mailboxGroup)").appending("\(mailbox)").appending("msg").appending("\(fileGroup)")
+    }
+
+    /// The file of an item's content.
+    func path(mailbox: Int64, item: Int64, modContent: Int64) -> FilePath {
+        folder(mailbox: mailbox, item: item).appending("\(item)-\(modContent).msg")
+    }
+}
+
+/// A message that lies in `incoming`, with what is known about it.
+struct IncomingBlob {
+    var path: FilePath
+    var size: Int64
+    var digest: String
+    /// The whole content where it is at most `BlobVolume.keptInMemory` long, else its beginning.
+    var bytes: [UInt8]
+
+    var isWhole: Bool { Int64(bytes.count) == size }
+}
+
+/// The files of a message volume: incoming blobs, links to their places, removal.
+///
+/// Not thread-safe: the server's lock covers it.
+struct BlobVolume {
+    let volume: Volume
+    var syncs: Bool
+    private var base: Int64
+    private var counter: Int64 = 0
+    private var made: Set<String> = []
+
+    static let keptInMemory = 1 << 20
+
+    init(volume: Volume, syncs: Bool, now: Int64) {
+        self.volume = volume
+        self.syncs = syncs
+        base = now
+    }
+
+    /// A new name in `incoming`, as the real server gives them: the time of the start and a counter up to 999.
+    private mutating func nextIncoming(_ now: Int64) -> FilePath {
+        if counter > 999 {
+            base = max(base + 1, now)
+            counter = 0
+        }
+        defer { counter += 1 }
+        return volume.root.appending("incoming").appending("\(base)-\(counter).msg")
+    }
+
+    /// Writes a message that is in memory.
+    mutating func receive(_ bytes: [UInt8], now: Int64) throws -> IncomingBlob {
+        let digest = Digest()
+        bytes.withUnsafeBytes { digest.update($0) }
+        let path = try write(now) { descriptor, path in
+            try bytes.withUnsafeBytes { try Files.write($0, to: descriptor, path) }
+        }
+        return IncomingBlob(path: path, size: Int64(bytes.count), digest: digest.text(), bytes: bytes)
+    }
+
+    /// Writes a message that is read piece by piece.
+    mutating func receive(reading next: ByteReader, now: Int64) throws -> IncomingBlob {
+        let digest = Digest()
+        var size: Int64 = 0
+        var kept: [UInt8] = []
+        let path = try write(now) { descriptor, path in
+            try withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 16) { buffer in
+                while true {
+                    let count = try next(buffer)
+                    guard count > 0 else { break }
+                    let piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+                    digest.update(piece)
+                    size += Int64(count)
+                    if kept.count < Self.keptInMemory { kept.append(contentsOf: piece.prefix(Self.keptInMemory - kept.count)) }
+                    try Files.write(piece, to: descriptor, path)
+                }
+            }
+        }
+        return IncomingBlob(path: path, size: size, digest: digest.text(), bytes: kept)
+    }
+
+    private mutating func write(_ now: Int64, _ body: (CInt, FilePath) throws -> Void) throws -> FilePath {
+        while true {
+            let path = nextIncoming(now)
+            let descriptor = open(path.string, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+            if descriptor < 0, errno == EEXIST { continue }
+            guard descriptor >= 0 else { throw Files.failure("writing a blob", path) }
+            defer { close(descriptor) }
+            do {
+                try body(descriptor, path)
+                if syncs, fsync(descriptor) != 0 { throw Files.failure("syncing a blob", path) }
+                return path
+            } catch {
+                unlink(path.string)
+                throw error
+            }
+        }
+    }
+
+    /// Gives an incoming blob its place. A file that is already there becomes `.bak`, as the real server does.
+    mutating func link(_ source: FilePath, mailbox: Int64, item: Int64, modContent: Int64) throws -> FilePath {
+        let folder = volume.folder(mailbox: mailbox, item: item)
+        if made.insert(folder.string).inserted { try Files.makeFolders(folder) }
+        let target = folder.appending("\(item)-\(modContent).msg")
+        while Glibc.link(source.string, target.string) != 0 {
+            guard errno == EEXIST, rename(target.string, target.string + ".bak") == 0 else {
+                throw Files.failure("linking a blob", target)
+            }
+        }
+        return target
+    }
+
+    /// Removes a file; one that is gone already is no error.
+    func remove(_ path: FilePath) throws {
+        guard unlink(path.string) == 0 || errno == ENOENT else { throw Files.failure("removing a blob", path) }
+    }
+
+    /// Forgets folders of a deleted mailbox and removes them.
+    mutating func removeMailbox(_ mailbox: Int64) {
+        made = []
+        Files.removeTree(volume.folder(mailbox: mailbox, item: 0).removingLastComponent().removingLastComponent())
+    }
+}
+
+/// Small file operations, with errors that name the file.
+enum Files {
+    static func failure(_ doing: String, _ path: FilePath) -> SandboxError {
+        SandboxError(.fileFailed, doing: "\(doing) (\(path))", reason: String(cString: strerror(errno)))
+    }
+
+    static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: CInt, _ path: FilePath) throws {
+        var rest = bytes
+        while rest.count > 0 {
+            let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
+            if written < 0 {
+                if errno == EINTR { continue }
+                throw failure("writing a file", path)
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+        }
+    }
+
+    /// Creates a folder and those above it.
+    static func makeFolders(_ path: FilePath) throws {
+        if mkdir(path.string, 0o700) == 0 || errno == EEXIST { return }
+        let above = path.removingLastComponent()
+        guard errno == ENOENT, !above.isEmpty, above != path else { throw failure("creating a folder", path) }
+        try makeFolders(above)
+        guard mkdir(path.string, 0o700) == 0 || errno == EEXIST else { throw failure("creating a folder", path) }
+    }
+
+    /// Removes a folder with everything in it; what cannot be removed stays, since nothing refers to it any more.
+    static func removeTree(_ path: FilePath) {
+        for name in names(in: path) {
+            let child = path.appending(name)
+            if unlink(child.string) != 0, errno == EISDIR || errno == EPERM { removeTree(child) }
+        }
+        rmdir(path.string)
+    }
+
+    /// The names in a folder, sorted; none where it cannot be read.
+    static func names(in path: FilePath) -> [String] {
+        guard let folder = opendir(path.string) else { return [] }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// A whole small file.
+    static func read(_ path: FilePath) throws -> [UInt8] {
+        let descriptor = open(path.string, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("reading a file", path) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw failure("reading a file", path) }
+            if count == 0 { return bytes }
+            bytes.append(contentsOf: buffer[..<count])
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import BackupCore
+import GRDB
+import Glibc
+import SystemPackage
+
+/// The reading side: what a backup sees of the server.
+extension SandboxServer: MailSource {
+    public func accounts() throws -> [AccountEntry] {
+        try database.read { database in
+            try Row.fetchAll(database, sql: "SELECT id, name FROM directory_account ORDER BY name").map { row in
+                AccountEntry(id: row["id"], name: row["name"], attributes: try Self.attributes(of: row["id"], in: database))
+            }
+        }
+    }
+
+    public func mailboxes() throws -> [MailboxRow] {
+        try database.read { try Row.fetchAll($0, sql: "SELECT * FROM mailbox ORDER BY id").map(MailboxState.mailboxRow) }
+    }
+
+    public func readMailbox(_ mailboxID: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot? {
+        // One read transaction: the picture of one moment, while the server works on.
+        try database.read { database in
+            guard let (row, _) = try MailboxState.row(mailboxID, in: database) else { return nil }
+            for tag in try TagTable.tags(mailbox: mailboxID, in: database) { try body(.tag(tag.row)) }
+            let folders = try ItemTable.items.items(mailbox: mailboxID, where: "type IN (1, 2, 13)", in: database)
+            for folder in Self.parentsFirst(folders) { try body(.item(folder)) }
+            // Conversations before their messages.
+            for condition in ["type = 4", "type NOT IN (1, 2, 4, 13)"] {
+                try ItemTable.items.forEach(mailbox: mailboxID, where: condition, in: database) { try body(.item($0)) }
+            }
+            try ItemTable.dumpster.forEach(mailbox: mailboxID, in: database) { try body(.dumpster($0)) }
+            let sections = try Row.fetchAll(
+                database, sql: "SELECT section, metadata FROM mailbox_metadata WHERE mailbox_id = ? ORDER BY section",
+                arguments: [mailboxID])
+            for section in sections { try body(.section(name: section["section"], text: section["metadata"] ?? "")) }
+            let change = try Int64.fetchOne(
+                database,
+                sql: """
+                    SELECT MAX(n) FROM (
+                        SELECT MAX(mod_metadata) n FROM mail_item WHERE mailbox_id = :id
+                        UNION ALL SELECT MAX(mod_metadata) FROM mail_item_dumpster WHERE mailbox_id = :id
+                        UNION ALL SELECT MAX(sequence) FROM tombstone WHERE mailbox_id = :id
+                        UNION ALL SELECT MAX(sequence) FROM tag WHERE mailbox_id = :id
+                        UNION ALL SELECT change_checkpoint FROM mailbox WHERE id = :id)
+                    """,
+                arguments: ["id": mailboxID])
+            return MailboxSnapshot(row: row, change: change ?? row.changeCheckpoint)
+        }
+    }
+
+    private static func parentsFirst(_ folders: [ItemRow]) -> [ItemRow] {
+        var byParent: [Int64: [ItemRow]] = [:]
+        for folder in folders where folder.folderID != folder.id { byParent[folder.folderID ?? 0, default: []].append(folder) }
+        var result = folders.filter { $0.folderID == $0.id }
+        var next = 0
+        while next < result.count {
+            result += byParent[result[next].id] ?? []
+            next += 1
+        }
+        return result
+    }
+
+    public func openBlob(_ location: BlobLocation) throws -> ByteReader {
+        let volume = try database.read { try Self.readVolume(Int64(location.locator ?? "") ?? 0, home: path, in: $0) }
+        let file = volume.path(mailbox: location.mailboxID, item: location.itemID, modContent: location.modContent)
+        let descriptor = Glibc.open(file.string, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Files.failure("reading the blob of item \(location.itemID)", file) }
+        let open = OpenBlob(descriptor: descriptor, path: file)
+        return { try open.read(into: $0) }
+    }
+}
+
+/// A blob file that is being read; closed with its last reference.
+private final class OpenBlob: Sendable {
+    private let descriptor: CInt
+    private let path: FilePath
+
+    init(descriptor: CInt, path: FilePath) {
+        self.descriptor = descriptor
+        self.path = path
+    }
+
+    deinit { close(descriptor) }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        while true {
+            let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            if count >= 0 { return count }
+            guard errno == EINTR else { throw Files.failure("reading a blob", path) }
+        }
+    }
+}
