@@ -4,7 +4,9 @@
 public struct CoreError: Error, Sendable, CustomStringConvertible {
     /// What kind of failure it is: an open set.
     public struct Code: Hashable, Sendable {
+        /// The code's name.
         public let name: String
+        /// The code with this name.
         public init(_ name: String) { self.name = name }
 
         /// No account of that name or id, in the backup or on the server.
@@ -29,17 +31,20 @@ public struct CoreError: Error, Sendable, CustomStringConvertible {
         public static let stopped = Code("stopped")
     }
 
+    /// What a program switches on.
     public var code: Code
     /// What was being done.
     public var doing: String
     /// To what: a file and offset, an account and item.
     public var subject: String
+    /// Why it failed.
     public var reason: String
     /// What the administrator can do.
     public var remedy: String
     /// The error underneath.
     public var cause: (any Error)?
 
+    /// An error made of its parts.
     public init(
         _ code: Code, doing: String, subject: String, reason: String, remedy: String, cause: (any Error)? = nil
     ) {
@@ -51,6 +56,7 @@ public struct CoreError: Error, Sendable, CustomStringConvertible {
         self.cause = cause
     }
 
+    /// One line for a person.
     public var description: String {
         "\(doing): \(subject): \(reason)" + (cause.map { " (\($0))" } ?? "") + (remedy.isEmpty ? "" : ". \(remedy)")
     }

@@ -2,7 +2,9 @@
 public struct SandboxError: Error, Sendable, CustomStringConvertible {
     /// What kind of failure; an open set.
     public struct Code: Hashable, Sendable, RawRepresentable {
+        /// The code's name.
         public let rawValue: String
+        /// The code with this name.
         public init(rawValue: String) { self.rawValue = rawValue }
 
         /// No account, domain or class of service has the name or id.
@@ -29,13 +31,16 @@ public struct SandboxError: Error, Sendable, CustomStringConvertible {
         public static let scenario = Code(rawValue: "scenario")
     }
 
+    /// What a program switches on.
     public var code: Code
     /// What was being done, on what.
     public var doing: String
     /// What is wrong.
     public var reason: String
+    /// The error underneath.
     public var cause: (any Error)?
 
+    /// An error made of its parts.
     public init(_ code: Code, doing: String, reason: String, cause: (any Error)? = nil) {
         self.code = code
         self.doing = doing
@@ -43,5 +48,6 @@ public struct SandboxError: Error, Sendable, CustomStringConvertible {
         self.cause = cause
     }
 
+    /// One line for a person.
     public var description: String { "\(doing): \(reason)" + (cause.map { " (\($0))" } ?? "") }
 }

@@ -3,8 +3,11 @@ import GRDB
 
 /// A mailbox of a sandbox server: what a user's mail program can do with it.
 public struct SandboxMailbox: Sendable {
+    /// The server that it lives on.
     public let server: SandboxServer
+    /// Its number on the server.
     public let mailboxID: Int64
+    /// The account that it belongs to.
     public let accountID: String
 
     /// Reads rows as of one moment.

@@ -38,6 +38,7 @@ public struct MailboxChange {
     private var order: [Int64] = []
     private var changed: [Int64: ItemState] = [:]
 
+    /// A change that has done nothing yet.
     public init(
         view: any MailboxView, life: MailboxLife, time: Int64, change: Int64, constraint: Int64 = 0, hasDumpster: Bool = false
     ) {

@@ -3,10 +3,12 @@ import RedoLog
 
 /// The content that an operation brought along, already in the backup path.
 public struct AppliedContent: Sendable {
+    /// The content's blob.
     public var blob: BlobReference
     /// What the server computes from a message's bytes; nil where the content is no message.
     public var summary: MessageSummary?
 
+    /// Content made of its parts.
     public init(blob: BlobReference, summary: MessageSummary?) {
         self.blob = blob
         self.summary = summary

@@ -2,13 +2,17 @@
 public struct MailboxComparison: Sendable {
     /// What was compared.
     public private(set) var folders = 0
+    /// Tags of either mailbox.
     public private(set) var tags = 0
+    /// Messages of the expected mailbox.
     public private(set) var messages = 0
     /// Message bodies compared byte by byte, and their bytes.
     public private(set) var blobs = 0
+    /// Bytes found equal.
     public private(set) var bytes: Int64 = 0
     /// In words; at most the first 1,000.
     public private(set) var differences: [String] = []
+    /// All of them.
     public private(set) var numberOfDifferences = 0
 
     /// Compares two images.

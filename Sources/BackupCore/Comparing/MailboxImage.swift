@@ -5,10 +5,15 @@
 public struct MailboxImage: Sendable {
     /// A folder, search folder or mountpoint as it shows.
     public struct Folder: Hashable, Sendable {
+        /// Folder, search folder or mountpoint.
         public var type: ItemType
+        /// Type code of what it shows.
         public var view: Int64?
+        /// Palette index or 0x01RRGGBB.
         public var color: Int64?
+        /// External feed.
         public var url: String?
+        /// All flags.
         public var flags: Flags
         /// The grants, each as its encoded map without remembered names.
         public var grants: Set<String>
@@ -16,15 +21,25 @@ public struct MailboxImage: Sendable {
 
     /// A message, draft or chat as it shows.
     public struct Message: Hashable, Sendable {
+        /// Message or chat.
         public var type: ItemType
+        /// Path of the folder.
         public var folder: String
+        /// The server's digest of the bytes.
         public var digest: String
+        /// Uncompressed bytes.
         public var size: Int64
+        /// Seconds since the epoch.
         public var date: Int64
+        /// Without `copied`, which tells of the search index.
         public var flags: Flags
+        /// 0 or 1.
         public var unread: Int64
+        /// Sorted names.
         public var tags: [String]
+        /// As the list view shows it.
         public var subject: String
+        /// As the list view shows it.
         public var sender: String
         /// From, To and fragment, as the server decoded them.
         public var headers: [String]
@@ -36,6 +51,7 @@ public struct MailboxImage: Sendable {
     public private(set) var folders: [String: Folder] = [:]
     /// Colour by name.
     public private(set) var tags: [String: Int64] = [:]
+    /// Ordered by folder, digest and date.
     public private(set) var messages: [Message] = []
     /// Where each message's bytes lie, in the order of `messages`.
     public private(set) var locations: [BlobLocation] = []

@@ -10,6 +10,7 @@ public struct MailServerIdentity: Hashable, Sendable {
     /// Host name as administrators know it.
     public var name: String
 
+    /// An identity made of its parts.
     public init(id: String, name: String) {
         self.id = id
         self.name = name
@@ -18,8 +19,11 @@ public struct MailServerIdentity: Hashable, Sendable {
 
 /// One piece of a mailbox's inventory, in the order of `MailSource.readMailbox`.
 public enum MailboxElement: Sendable {
+    /// A row of `tag` with a positive id.
     case tag(TagRow)
+    /// A row of `mail_item`.
     case item(ItemRow)
+    /// A row of `revision`.
     case revision(RevisionRow)
     /// A row of the dumpster.
     case dumpster(ItemRow)
@@ -29,15 +33,20 @@ public enum MailboxElement: Sendable {
 
 /// Where a blob lies: what names the file of an item's or a revision's content.
 public struct BlobLocation: Hashable, Sendable {
+    /// The mailbox.
     public var mailboxID: Int64
+    /// The item.
     public var itemID: Int64
+    /// Number of the change that wrote the content.
     public var modContent: Int64
+    /// Volume id in decimal, or the key of an external store.
     public var locator: String?
     /// Uncompressed bytes, as the row says.
     public var size: Int64
     /// As the row says; nil = unknown.
     public var digest: String?
 
+    /// A location made of its parts.
     public init(mailboxID: Int64, itemID: Int64, modContent: Int64, locator: String?, size: Int64, digest: String?) {
         self.mailboxID = mailboxID
         self.itemID = itemID
@@ -78,10 +87,12 @@ public protocol MailSource: Sendable {
 
 /// What `MailSource.readMailbox` saw besides the elements.
 public struct MailboxSnapshot: Hashable, Sendable {
+    /// The mailbox's row at that moment.
     public var row: MailboxRow
     /// Every change with this number or a lower one is in the picture, and no later one.
     public var change: Int64
 
+    /// A snapshot made of its parts.
     public init(row: MailboxRow, change: Int64) {
         self.row = row
         self.change = change

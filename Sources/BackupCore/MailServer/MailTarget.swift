@@ -53,17 +53,22 @@ public protocol TargetMailbox: Sendable {
 
 /// A folder to be created.
 public struct NewFolder: Hashable, Sendable {
+    /// What users see.
     public var name: String
+    /// The folder it goes into.
     public var parentID: Int64
     /// Type code of its contents; nil = any.
     public var view: ItemType?
+    /// Palette index or 0x01RRGGBB; 0 = none.
     public var color: Int64
+    /// Those that users may set.
     public var flags: Flags
     /// External feed; empty = none.
     public var url: String
     /// Milliseconds since the epoch; nil = now.
     public var date: Int64?
 
+    /// A folder made of its parts.
     public init(
         name: String, parentID: Int64, view: ItemType? = nil, color: Int64 = 0, flags: Flags = [], url: String = "",
         date: Int64? = nil
@@ -82,15 +87,18 @@ public struct NewFolder: Hashable, Sendable {
 public struct NewMessage: Hashable, Sendable {
     /// `.message` or `.chat`; a draft is a message with `Flags.draft`.
     public var type: ItemType
+    /// The folder it goes into.
     public var folderID: Int64
     /// Seconds since the epoch.
     public var date: Int64
     /// With `Flags.unread` where it is unread.
     public var flags: Flags
+    /// Names of tags that exist already.
     public var tags: [String]
     /// Uncompressed bytes.
     public var size: Int64
 
+    /// A message made of its parts.
     public init(type: ItemType = .message, folderID: Int64, date: Int64, flags: Flags, tags: [String], size: Int64) {
         self.type = type
         self.folderID = folderID
@@ -114,6 +122,7 @@ public struct Grant: Hashable, Sendable {
     /// Milliseconds since the epoch; 0 = never.
     public var expiry: Int64
 
+    /// A grant made of its parts.
     public init(granteeType: Int64, grantee: String?, rights: Int64, secret: String? = nil, expiry: Int64 = 0) {
         self.granteeType = granteeType
         self.grantee = grantee

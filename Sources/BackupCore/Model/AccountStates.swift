@@ -2,7 +2,9 @@ import BackupStore
 
 /// A life of a mailbox on its server: change ids and item ids are comparable within one only (R9).
 public struct MailboxLife: Hashable, Sendable {
+    /// The account, by `zimbraId` in lower case.
     public var accountID: String
+    /// The number of the mailbox on its server.
     public var mailboxID: Int64
     /// Counts the lives of the account's mailbox, from 1.
     public var generation: Int64
@@ -16,23 +18,29 @@ public struct MailboxLife: Hashable, Sendable {
     public var tracksImap: Bool
     /// The mailbox row's other columns, as `getAccountInfo` shows them.
     public var comment: String?
+    /// Version of the mailbox's own data.
     public var version: String?
 
     /// An offset in one file of the log series.
     public struct LogPlace: Hashable, Sendable, Comparable {
+        /// The file's sequence number.
         public var sequence: Int64
+        /// Bytes from the beginning of the file.
         public var offset: Int64
 
+        /// A place made of its parts.
         public init(sequence: Int64, offset: Int64) {
             self.sequence = sequence
             self.offset = offset
         }
 
+        /// Whether a place is earlier in the series.
         public static func < (left: Self, right: Self) -> Bool {
             (left.sequence, left.offset) < (right.sequence, right.offset)
         }
     }
 
+    /// A life that has just begun.
     public init(accountID: String, mailboxID: Int64, generation: Int64) {
         self.accountID = accountID
         self.mailboxID = mailboxID

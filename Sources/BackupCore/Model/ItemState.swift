@@ -7,6 +7,7 @@ import BackupStore
 public struct ItemState: Hashable, Sendable {
     /// The server's row; of a deleted item the last one alive.
     public var row: ItemRow
+    /// Whether the item is gone.
     public var deleted: Bool
     /// Whether the state is inferred from what the log only implies (R15): shown as such, and never the start of a retention.
     public var presumed: Bool
@@ -23,15 +24,19 @@ public struct ItemState: Hashable, Sendable {
 
     /// A former version of a document with its content.
     public struct Revision: Hashable, Sendable {
+        /// The server's row.
         public var row: RevisionRow
+        /// Its content; nil if it was never readable.
         public var blob: BlobReference?
 
+        /// A version made of its parts.
         public init(row: RevisionRow, blob: BlobReference?) {
             self.row = row
             self.blob = blob
         }
     }
 
+    /// The state of a living item.
     public init(row: ItemRow, blob: BlobReference? = nil, revisions: [Revision] = []) {
         self.row = row
         self.blob = blob

@@ -2,24 +2,41 @@
 ///
 /// An open set: a code that this program does not know is carried along, never refused.
 public struct ItemType: RawRepresentable, Hashable, Sendable {
+    /// The code.
     public let rawValue: Int
 
+    /// The type with this code, known or not.
     public init(rawValue: Int) { self.rawValue = rawValue }
 
+    /// A folder.
     public static let folder = ItemType(rawValue: 1)
+    /// A saved search.
     public static let searchFolder = ItemType(rawValue: 2)
+    /// A tag.
     public static let tag = ItemType(rawValue: 3)
+    /// A conversation of two messages or more.
     public static let conversation = ItemType(rawValue: 4)
+    /// A message or draft.
     public static let message = ItemType(rawValue: 5)
+    /// A contact or contact group.
     public static let contact = ItemType(rawValue: 6)
+    /// A file of the briefcase.
     public static let document = ItemType(rawValue: 8)
+    /// A note.
     public static let note = ItemType(rawValue: 9)
+    /// An appointment or a series.
     public static let appointment = ItemType(rawValue: 11)
+    /// A folder of another mailbox, mounted here.
     public static let mountpoint = ItemType(rawValue: 13)
+    /// A wiki page.
     public static let wiki = ItemType(rawValue: 14)
+    /// A task.
     public static let task = ItemType(rawValue: 15)
+    /// A saved chat.
     public static let chat = ItemType(rawValue: 16)
+    /// A comment on a document; in Carbonio a group of calendars.
     public static let comment = ItemType(rawValue: 17)
+    /// A link to a shared document.
     public static let link = ItemType(rawValue: 18)
 
     private static let names: [(ItemType, String)] = [

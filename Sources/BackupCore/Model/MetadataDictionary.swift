@@ -13,8 +13,11 @@ public struct MetadataDictionary: Hashable, Sendable {
 
     /// Why a text is no metadata map: what was wrong, at which UTF-16 offset.
     public struct ParseError: Error, Hashable, Sendable, CustomStringConvertible {
+        /// What is wrong with the text.
         public var reason: String
+        /// Where, in UTF-16 units.
         public var offset: Int
+        /// One line for a person.
         public var description: String { "metadata: \(reason) at UTF-16 unit \(offset)" }
     }
 
@@ -46,6 +49,7 @@ public struct MetadataDictionary: Hashable, Sendable {
     /// The keys, in the order of the text.
     public var keys: [String] { entries.map(\.key) }
 
+    /// Whether there are no entries.
     public var isEmpty: Bool { entries.isEmpty }
 
     /// A value by key. Setting nil removes it.
@@ -75,10 +79,12 @@ public struct MetadataDictionary: Hashable, Sendable {
         }
     }
 
+    /// The list under a key; nil where there is none or another kind of value.
     public func list(_ key: String) -> [Value]? {
         if case .list(let values) = self[key] { values } else { nil }
     }
 
+    /// The map under a key; nil where there is none or another kind of value.
     public func dictionary(_ key: String) -> MetadataDictionary? {
         if case .dictionary(let map) = self[key] { map } else { nil }
     }
@@ -95,12 +101,14 @@ public struct MetadataDictionary: Hashable, Sendable {
         return "=?UTF-8?B?" + Base64.encode(Array(out.utf8)) + "?="
     }
 
+    /// Whether the entries are the same, in whatever order.
     public static func == (left: Self, right: Self) -> Bool {
         let a = left.sorted
         let b = right.sorted
         return a.count == b.count && zip(a, b).allSatisfy { $0.key.utf8.elementsEqual($1.key.utf8) && $0.value == $1.value }
     }
 
+    /// Hashes the entries, in whatever order.
     public func hash(into hasher: inout Hasher) {
         for entry in sorted {
             hasher.combine(entry.key)

@@ -25,6 +25,7 @@ public struct FormatVersion: Hashable, Comparable, Sendable, CustomStringConvert
     var isKnown: Bool { packed <= FormatVersion.highest.packed && minor >= 0 }
 
     @inline(__always)
+    /// Whether the left one is older.
     public static func < (left: FormatVersion, right: FormatVersion) -> Bool { left.packed < right.packed }
 
     /// `1.42`

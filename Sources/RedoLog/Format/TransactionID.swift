@@ -16,6 +16,7 @@ public struct TransactionID: Hashable, Comparable, Sendable, CustomStringConvert
     /// The id of checkpoints.
     public static let none = TransactionID(time: 0, counter: 0)
 
+    /// Whether the left one comes first.
     public static func < (left: TransactionID, right: TransactionID) -> Bool {
         (left.time, left.counter) < (right.time, right.counter)
     }

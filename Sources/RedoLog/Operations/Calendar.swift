@@ -11,6 +11,7 @@ public struct CalendarInvitation: CodedElement {
     /// The raw MIME message; nil without one.
     public var message: Body?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     static let minimumLength: Int64 = 9
@@ -60,6 +61,7 @@ public struct SetCalendarItem: CodedPayload {
     /// Milliseconds; 0 stays, −1 dismissed, −2 compute. Since 1.21.
     public var nextAlarm: Int64?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -119,6 +121,7 @@ public struct CreateInvite: CodedPayload {
     /// Since 1.23.
     public var addRevision: Bool?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -149,6 +152,7 @@ public struct ICalReply: CodedPayload {
     /// May be null.
     public var sender: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -165,6 +169,7 @@ public struct RecurrenceID: CodedElement {
     /// Section 8.9.
     public var dateTime: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     static let minimumLength: Int64 = 8
@@ -198,6 +203,7 @@ public struct ModifyInvitePartStat: CodedPayload {
     /// Milliseconds.
     public var dtStamp: Int64 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -234,6 +240,7 @@ public struct ModifyInviteFlag: CodedPayload {
     /// Put on, or taken off.
     public var add = false
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -251,6 +258,7 @@ public struct DismissCalendarItemAlarm: CodedPayload {
     /// Milliseconds.
     public var dismissedAt: Int64 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -266,6 +274,7 @@ public struct SnoozeCalendarItemAlarm: CodedPayload {
     /// Milliseconds.
     public var snoozeUntil: Int64 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -283,6 +292,7 @@ public struct FixCalendarItemTimeZone: CodedPayload {
     /// Null = world.
     public var country: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -299,6 +309,7 @@ public struct TimeZoneReplacement: CodedElement {
     /// A zone dictionary, or null.
     public var timezone: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     static let minimumLength: Int64 = 8
@@ -316,6 +327,7 @@ public struct FixCalendarItemTZ: CodedPayload {
     /// Zones and what replaces them.
     public var replacements: [TimeZoneReplacement] = []
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -329,6 +341,7 @@ public struct FixCalendarItemEndTime: CodedPayload {
     /// The item.
     public var itemID: Int32 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -341,6 +354,7 @@ public struct FixCalendarItemPriority: CodedPayload {
     /// The item.
     public var itemID: Int32 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {

@@ -29,6 +29,7 @@ public struct CreateContact: CodedPayload {
     /// A MIME multipart of the attachments. Since 1.14.
     public var attachmentBlob: Body?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -54,6 +55,7 @@ public struct ModifyContact: CodedPayload {
     /// A MIME multipart of the attachments; nil = no attachments now. Since 1.14.
     public var attachmentBlob: Body?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {

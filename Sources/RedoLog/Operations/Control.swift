@@ -3,6 +3,7 @@ public struct Checkpoint: CodedPayload {
     /// In the order in which they were first logged.
     public var activeTransactions: [TransactionID] = []
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -17,6 +18,7 @@ public struct Rollover: CodedPayload {
     /// The file's name.
     public var filename: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {

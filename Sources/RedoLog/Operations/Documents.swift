@@ -15,6 +15,7 @@ public struct DocumentFields: Hashable, Sendable {
     /// Since 1.37; null for revisions.
     public var uuid: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -35,6 +36,7 @@ public struct SaveDocument: CodedPayload {
     /// The item and its content; `flags` is the final set.
     public var message = CreateMessage()
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -52,6 +54,7 @@ public struct SaveWiki: CodedPayload {
     /// The item and its content.
     public var message = CreateMessage()
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -70,6 +73,7 @@ public struct AddDocumentRevision: CodedPayload {
     /// The content; its item id is 0.
     public var message = CreateMessage()
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {

@@ -23,6 +23,7 @@ public struct CreateFolder: CodedPayload {
     /// Since 1.41.
     public var customMetadata: CustomMetadata?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -51,6 +52,7 @@ public struct FolderSegment: CodedElement {
     /// Since 1.37.
     public var uuid: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     static let minimumLength: Int64 = 4
@@ -82,6 +84,7 @@ public struct CreateFolderPath: CodedPayload {
     /// One a segment, from the top; some may have existed.
     public var folders: [FolderSegment] = []
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -110,6 +113,7 @@ public struct RenameItem: CodedPayload {
     /// Milliseconds, if given. Since 1.40.
     public var date: Int64?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -131,6 +135,7 @@ public struct RenameFolder: CodedPayload {
     /// The new name.
     public var name: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -151,6 +156,7 @@ public struct RenameItemPath: CodedPayload {
     /// The item's type.
     public var itemType: Int8 = -1
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -166,6 +172,7 @@ public struct PlainFolderSegment: CodedElement {
     /// The folder.
     public var id: Int32 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     static let minimumLength: Int64 = 4
@@ -184,6 +191,7 @@ public struct RenameFolderPath: CodedPayload {
     /// The folders along the path.
     public var parents: [PlainFolderSegment] = []
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -200,6 +208,7 @@ public struct SetFolderUrl: CodedPayload {
     /// The source; empty = removed.
     public var url: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -215,6 +224,7 @@ public struct SetFolderDefaultView: CodedPayload {
     /// An item type.
     public var defaultView: Int8 = -1
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -232,6 +242,7 @@ public struct SetSubscriptionData: CodedPayload {
     /// Empty: the stored one stays.
     public var lastItemGUID: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -248,6 +259,7 @@ public struct SetWebOfflineSyncDays: CodedPayload {
     /// How many days a web client keeps offline.
     public var days: Int32 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -263,6 +275,7 @@ public struct SetDisableActiveSync: CodedPayload {
     /// Whether mobile devices do not see the folder.
     public var disabled = false
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -278,6 +291,7 @@ public struct EmptyFolder: CodedPayload {
     /// Whether the folders below it went too.
     public var includeSubfolders = false
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -307,6 +321,7 @@ public struct CreateSavedSearch: CodedPayload {
     /// Section 8.6.
     public var color: Int64 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -334,6 +349,7 @@ public struct ModifySavedSearch: CodedPayload {
     /// Sort order; empty = none.
     public var sort: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {

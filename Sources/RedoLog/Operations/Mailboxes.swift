@@ -3,6 +3,7 @@ public struct CreateMailbox: CodedPayload {
     /// The account's `zimbraId`.
     public var accountID: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -17,6 +18,7 @@ public struct RenameMailbox: CodedPayload {
     /// Null in practice. Since 1.25.
     public var oldName: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -36,6 +38,7 @@ public struct BackupMailbox: CodedPayload {
     /// Empty if none.
     public var label: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -57,6 +60,7 @@ public struct ReindexMailbox: CodedPayload {
     /// Since 1.20.
     public var skipDelete: Bool?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -98,6 +102,7 @@ public struct IndexItem: CodedPayload {
     /// Since 1.8.
     public var deleteFirst: Bool?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -114,6 +119,7 @@ public struct IndexDeferredItems: CodedPayload {
     /// Their types, as many.
     public var itemTypes: [Int8] = []
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -131,6 +137,7 @@ public struct SetConfig: CodedPayload {
     /// A metadata dictionary; empty removes the section.
     public var config: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -144,6 +151,7 @@ public struct DeleteConfig: CodedPayload {
     /// All sections whose key begins with this text.
     public var section: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {

@@ -45,6 +45,7 @@ public struct CreateMessage: CodedPayload {
     /// An obsolete volume number, where `bodyType` is not 1.
     public var legacyLinkVolume: Int16?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     /// Whether the body is in this record.
@@ -117,6 +118,7 @@ public struct CustomMetadata: CodedElement {
     /// The section's text.
     public var value: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     /// A section.
@@ -140,6 +142,7 @@ public struct SaveDraft: CodedPayload {
     /// The content; its item id is the draft's.
     public var message = CreateMessage()
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -153,6 +156,7 @@ public struct CreateChat: CodedPayload {
     /// The chat.
     public var message = CreateMessage()
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -167,6 +171,7 @@ public struct SaveChat: CodedPayload {
     /// The content; its item id is the chat's.
     public var message = CreateMessage()
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -190,6 +195,7 @@ public struct StoreIncomingBlob: CodedPayload {
     /// The message, compressed if its length is not `size`.
     public var body: Body?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {

@@ -13,6 +13,7 @@ public struct MoveItem: CodedPayload {
     /// The target's new UIDNEXT, −1 = unchanged. Since 1.16.
     public var uidNext: Int32?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -34,6 +35,7 @@ public struct CopiedItem: CodedElement {
     /// Since 1.37; null for conversations.
     public var newUUID: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     static let minimumLength: Int64 = 8
@@ -56,6 +58,7 @@ public struct ImapCopiedItem: CodedElement {
     /// Since 1.37.
     public var newUUID: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     static let minimumLength: Int64 = 12
@@ -85,6 +88,7 @@ public struct CopyItem: CodedPayload {
     /// Since 1.30; before that false.
     public var fromDumpster: Bool?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -116,6 +120,7 @@ public struct RecoverItem: CodedPayload {
     /// Since 1.30; before that false.
     public var fromDumpster: Bool?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -178,6 +183,7 @@ public struct ImapCopyItem: CodedPayload {
     /// Originals and copies.
     public var copies: [ImapCopiedItem] = []
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {

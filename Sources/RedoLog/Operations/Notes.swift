@@ -9,6 +9,7 @@ public struct NoteBounds: CodedElement {
     /// Height.
     public var height: Int32 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     static let minimumLength: Int64 = 16
@@ -36,6 +37,7 @@ public struct CreateNote: CodedPayload {
     /// Place and size.
     public var bounds = NoteBounds()
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -55,6 +57,7 @@ public struct EditNote: CodedPayload {
     /// The text.
     public var content: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -70,6 +73,7 @@ public struct RepositionNote: CodedPayload {
     /// Place and size.
     public var bounds = NoteBounds()
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -91,6 +95,7 @@ public struct CreateComment: CodedPayload {
     /// The text.
     public var text: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {

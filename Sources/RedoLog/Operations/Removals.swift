@@ -9,6 +9,7 @@ public struct DeleteItem: CodedPayload {
     /// Items, one if it is the only one; negative = virtual conversations.
     public var ids: [Int32] = []
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -24,6 +25,7 @@ public struct DeleteItemFromDumpster: CodedPayload {
     /// The items.
     public var ids: [Int32] = []
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -40,6 +42,7 @@ public struct PurgeRevision: CodedPayload {
     /// Whether older ones went too.
     public var includeOlder = false
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {

@@ -23,6 +23,7 @@ public struct CreateMountpoint: CodedPayload {
     /// Since 1.33.
     public var reminderEnabled: Bool?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -55,6 +56,7 @@ public struct CreateLink: CodedPayload {
     /// The parent folder.
     public var folderID: Int32 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -90,6 +92,7 @@ public struct CreateFileSharedWithMe: CodedPayload {
     /// Letters, section 8.8.
     public var rights: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -115,6 +118,7 @@ public struct RefreshMountpoint: CodedPayload {
     /// The shared folder.
     public var remoteID: Int32 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -131,6 +135,7 @@ public struct EnableSharedReminder: CodedPayload {
     /// Whether reminders are shown.
     public var enabled = false
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -156,6 +161,7 @@ public struct GrantAccess: CodedPayload {
     /// Milliseconds, 0 = never. Since 1.36.
     public var expiry: Int64?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -182,6 +188,7 @@ public struct RevokeAccess: CodedPayload {
     /// Since 1.39; before that false.
     public var dueToExpiry: Bool?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -201,6 +208,7 @@ public struct ExpireAccess: CodedPayload {
     /// Since 1.39; before that false.
     public var dueToExpiry: Bool?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -218,6 +226,7 @@ public struct SetPermissions: CodedPayload {
     /// An encoded ACL (section 8.8), **with secrets in clear text**; empty = all removed.
     public var acl: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -233,6 +242,7 @@ public struct RetentionPolicy: CodedElement {
     /// Such as `30d`; null with an id.
     public var lifetime: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     static let minimumLength: Int64 = 8
@@ -254,6 +264,7 @@ public struct SetRetentionPolicy: CodedPayload {
     /// What is purged.
     public var purge: [RetentionPolicy] = []
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {

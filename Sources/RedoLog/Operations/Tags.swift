@@ -7,6 +7,7 @@ public struct CreateTag: CodedPayload {
     /// Section 8.6.
     public var color: Int64 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -23,6 +24,7 @@ public struct RenameTag: CodedPayload {
     /// Its name.
     public var name: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -48,6 +50,7 @@ public struct AlterItemTag: CodedPayload {
     /// The items, one if it is the only one.
     public var ids: [Int32] = []
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -83,6 +86,7 @@ public struct SetItemTags: CodedPayload {
     /// The items, one if it is the only one.
     public var ids: [Int32] = []
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -121,6 +125,7 @@ public struct ColorItem: CodedPayload {
     /// The items, one if it is the only one.
     public var ids: [Int32] = []
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -140,6 +145,7 @@ public struct DateItem: CodedPayload {
     /// Milliseconds.
     public var date: Int64 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -158,6 +164,7 @@ public struct SetCustomData: CodedPayload {
     /// An empty dictionary removes the section.
     public var customMetadata = CustomMetadata()
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -176,6 +183,7 @@ public struct SetPop3Uid: CodedPayload {
     /// The POP3 UID.
     public var uid: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -192,6 +200,7 @@ public struct ImapUid: CodedElement {
     /// Its new UID.
     public var imapID: Int32 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     static let minimumLength: Int64 = 8
@@ -207,6 +216,7 @@ public struct SetImapUid: CodedPayload {
     /// Items and their new UIDs.
     public var uids: [ImapUid] = []
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -223,6 +233,7 @@ public struct LockItem: CodedPayload {
     /// The item.
     public var itemID: Int32 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -241,6 +252,7 @@ public struct UnlockItem: CodedPayload {
     /// The item.
     public var itemID: Int32 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {

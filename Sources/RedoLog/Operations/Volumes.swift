@@ -23,6 +23,7 @@ public struct CreateVolume: CodedPayload {
     /// May be null.
     public var storeManagerClass: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -63,6 +64,7 @@ public struct ModifyVolume: CodedPayload {
     /// Layout of directories.
     public var fileBits: Int16 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -82,6 +84,7 @@ public struct DeleteVolume: CodedPayload {
     /// The volume.
     public var volumeID: Int16 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -96,6 +99,7 @@ public struct SetCurrentVolume: CodedPayload {
     /// The volume, −2 = unset.
     public var volumeID: Int16 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {

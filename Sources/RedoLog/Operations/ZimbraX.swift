@@ -7,6 +7,7 @@ public struct AddSearchHistoryEntry: CodedPayload {
     /// Whether the user was asked.
     public var prompted = false
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -32,6 +33,7 @@ public struct SetSavedSearchStatus: CodedPayload {
     /// The status.
     public var status: Int16 = 0
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
@@ -47,6 +49,7 @@ public struct CreateSmartFolder: CodedPayload {
     /// Its name.
     public var name: LogText?
 
+    /// A payload with the defaults above, to be filled in.
     public init() {}
 
     mutating func transfer<Codec: FieldCodec>(_ codec: inout Codec) throws(Codec.Failure) {
