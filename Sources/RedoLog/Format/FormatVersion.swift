@@ -24,8 +24,8 @@ public struct FormatVersion: Hashable, Comparable, Sendable, CustomStringConvert
     /// Whether a record with this version can be decoded: no negative part, not above `highest`.
     var isKnown: Bool { packed <= FormatVersion.highest.packed && minor >= 0 }
 
-    @inline(__always)
     /// Whether the left one is older.
+    @inline(__always)
     public static func < (left: FormatVersion, right: FormatVersion) -> Bool { left.packed < right.packed }
 
     /// `1.42`
