@@ -1,0 +1,101 @@
+import BackupStore
+import Logging
+import RedoLog
+
+/// The backup of one mail server: scans what was never seen, then follows the redo log.
+///
+/// Calls block, and an engine belongs to one thread. Everything that `catchUp` or `follow` reported is durable (R3, R10).
+///
+///     let store = try StoreWriter(opening: path, serverID: server.identity.id)
+///     let engine = try BackupEngine(source: server, store: store)
+///     try engine.begin()
+///     try engine.follow { stop.isSet }
+///     try engine.close()
+public final class BackupEngine {
+    /// How often a checkpoint is made while following.
+    private static let checkpointInterval = Duration.seconds(30)
+
+    private let source: any MailSource
+    private let store: StoreWriter
+    private let logger: Logger
+    private let scanner: RealTimeScanner
+    private var lastCheckpoint = ContinuousClock.now
+
+    /// Opens the log at the committed position.
+    ///
+    /// - Throws: `CoreError` when the backup path belongs to another server (R8); what opening the log throws.
+    public init(source: any MailSource, store: StoreWriter, logger: Logger = Logger(label: "zxbackup")) throws {
+        let owner = try store.info().serverID
+        guard owner == source.identity.id else {
+            throw CoreError(
+                .wrongServer, doing: "opening the backup path for writing", subject: "server \(source.identity.id)",
+                reason: "the path holds the backup of server \(owner)",
+                remedy: "Give each server a backup path of its own; to read this one, a command with backup_path will do.")
+        }
+        self.source = source
+        self.store = store
+        self.logger = logger
+        scanner = try RealTimeScanner(source: source, store: store, logger: logger)
+    }
+
+    /// What following did so far.
+    public var statistics: FollowStatistics { scanner.statistics }
+
+    /// Takes in the directory's accounts, and scans whole each mailbox that was never seen.
+    ///
+    /// The log has been open since before the first look, so nothing falls between the scan and the log.
+    ///
+    /// - Parameter progress: called after each account, with its name and what its scan did.
+    @discardableResult
+    public func begin(progress: (String, ScanStatistics) throws -> Void = { _, _ in }) throws -> ScanStatistics {
+        var total = ScanStatistics()
+        let accounts = try source.accounts()
+        for account in accounts { try scanner.record(account) }
+        for row in try source.mailboxes() where scanner.isNew(row) {
+            let account = accounts.first { $0.id == row.accountID }
+                ?? AccountEntry(id: row.accountID, name: row.comment ?? row.accountID)
+            let statistics = try scanner.firstScan(of: row, account: account)
+            total += statistics
+            try progress(account.name, statistics)
+        }
+        try scanner.commit()
+        return total
+    }
+
+    /// Follows the log to its present end, then looks up what the log alone could not tell.
+    @discardableResult
+    public func catchUp(progress: (FollowStatistics) throws -> Void = { _ in }) throws -> FollowStatistics {
+        while try scanner.step() { try progress(scanner.statistics) }
+        try scanner.settle()
+        try store.checkpoint()
+        return scanner.statistics
+    }
+
+    /// Follows the log until told to stop.
+    ///
+    /// - Parameters:
+    ///   - stop: asked between transactions, and at least ten times a second.
+    ///   - idle: called whenever the end of the log is reached.
+    public func follow(until stop: () -> Bool, idle: (FollowStatistics) throws -> Void = { _ in }) throws {
+        while !stop() {
+            if try !scanner.step() {
+                try scanner.settle()
+                try idle(scanner.statistics)
+                scanner.wait(milliseconds: 100)
+            }
+            let now = ContinuousClock.now
+            if now - lastCheckpoint >= Self.checkpointInterval {
+                try scanner.commit()
+                try store.checkpoint()
+                lastCheckpoint = now
+            }
+        }
+        try scanner.commit()
+    }
+
+    /// Makes everything durable and lets go of the backup path.
+    public func close() throws {
+        try scanner.commit()
+        try store.close()
+    }
+}

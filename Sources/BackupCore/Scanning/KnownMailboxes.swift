@@ -1,0 +1,52 @@
+import BackupStore
+
+/// The mailboxes that the scanner knows: by account, and by the number that the log names them with.
+struct KnownMailboxes {
+    struct Known {
+        var life: MailboxLife
+        /// The highest change number applied in this life.
+        var lastChange: Int64
+        var hasDumpster: Bool
+    }
+
+    private var byAccount: [String: Known] = [:]
+    private var accountOfMailbox: [Int64: String] = [:]
+
+    init(store: any StoreReading) throws {
+        for account in try store.accounts() {
+            guard let state = try store.state(of: .mailbox(account)),
+                let life = MailboxLife(accountID: account, fields: state.fields)
+            else { continue }
+            let info = try store.accountInfo(account).flatMap { AccountEntry(id: account, fields: $0.fields) }
+            let last = try store.cut(account, change: .max)?.last
+            let lastChange = last?.generation == life.generation ? last?.change ?? 0 : 0
+            byAccount[account] = Known(
+                life: life, lastChange: max(lastChange, life.scannedChange ?? 0),
+                hasDumpster: info?["zimbraDumpsterEnabled"] == "TRUE")
+            if !life.ended { accountOfMailbox[life.mailboxID] = account }
+        }
+    }
+
+    var all: [Known] { Array(byAccount.values) }
+
+    func known(account: String) -> Known? { byAccount[account] }
+
+    /// The life that a mailbox number stands for now.
+    func known(mailbox: Int64) -> Known? {
+        accountOfMailbox[mailbox].flatMap { byAccount[$0] }
+    }
+
+    mutating func adopt(_ life: MailboxLife, lastChange: Int64, hasDumpster: Bool? = nil) {
+        let before = byAccount[life.accountID]
+        if let before, before.life.mailboxID != life.mailboxID, accountOfMailbox[before.life.mailboxID] == life.accountID {
+            accountOfMailbox[before.life.mailboxID] = nil
+        }
+        byAccount[life.accountID] = Known(
+            life: life, lastChange: lastChange, hasDumpster: hasDumpster ?? before?.hasDumpster ?? false)
+        if life.ended {
+            accountOfMailbox[life.mailboxID] = nil
+        } else {
+            accountOfMailbox[life.mailboxID] = life.accountID
+        }
+    }
+}

@@ -1,0 +1,216 @@
+import BackupStore
+import RedoLog
+
+/// What a scan did, in the words of the manual's statistics.
+public struct ScanStatistics: Hashable, Sendable {
+    public var accounts = 0
+    public var checkedItems = 0
+    public var newMetadata = 0
+    public var newFiles = 0
+    public var deletedItems = 0
+    /// Contents that could not be read: each is in `problems`.
+    public var skippedItems = 0
+    /// "item 257 of alice@example.com: …", at most the first 1,000.
+    public var problems: [String] = []
+
+    public init() {}
+
+    mutating func report(_ problem: String) {
+        skippedItems += 1
+        if problems.count < 1000 { problems.append(problem) }
+    }
+
+    static func += (left: inout Self, right: Self) {
+        left.accounts += right.accounts
+        left.checkedItems += right.checkedItems
+        left.newMetadata += right.newMetadata
+        left.newFiles += right.newFiles
+        left.deletedItems += right.deletedItems
+        left.skippedItems += right.skippedItems
+        left.problems += right.problems.prefix(max(0, 1000 - left.problems.count))
+    }
+}
+
+/// Reads one mailbox from the server's own stores, and writes what differs from its history.
+///
+/// The first time that is the whole inventory, which the log does not carry. States are committed in batches under one time; the
+/// mailbox's own state comes last, so a scan that was interrupted is done again, and finds most of it already written.
+struct MailboxScan {
+    private static let batch = 500
+
+    let source: any MailSource
+    let store: StoreWriter
+    let account: AccountEntry
+    /// When the scan began, milliseconds since the epoch: the time of its states.
+    let time: Int64
+
+    /// Scans the mailbox.
+    ///
+    /// - Parameters:
+    ///   - life: the mailbox's life; `scannedChange` and the row's columns are filled in.
+    ///   - position: the source position that the first commit carries.
+    ///   - appliedChange: on a later scan, the mailbox's last change applied from the log: when the server is ahead, nothing is
+    ///     written and nil is returned. Nil on the first scan.
+    func run(life: MailboxLife, position: String?, appliedChange: Int64?) throws -> (life: MailboxLife, ScanStatistics)? {
+        var life = life
+        var statistics = ScanStatistics()
+        statistics.accounts = 1
+        var pending: [NewState] = []
+        var seen = Set<Int64>()
+        var dumpster = Set<Int64>()
+        let intake = ContentIntake(store: store)
+        var revisions: [Int64: [ItemState.Revision]] = [:]
+
+        func flush(_ last: StoreTransaction? = nil) throws {
+            var transaction = last ?? self.transaction(life)
+            transaction.states = pending + transaction.states
+            transaction.position = position
+            try store.append(transaction)
+            try store.commit()
+            pending = []
+        }
+        func write(_ state: ItemState) throws {
+            pending.append(state.newState(account: account.id))
+            statistics.newMetadata += 1
+            if pending.count >= Self.batch { try flush() }
+        }
+        func content(of row: ItemRow, before: ItemState?) throws -> BlobReference? {
+            guard let digest = row.blobDigest, !digest.isEmpty else { return nil }
+            if let before, before.row.blobDigest == digest, let blob = before.blob { return blob }
+            let location = BlobLocation(
+                mailboxID: life.mailboxID, itemID: row.id, modContent: row.modContent, locator: row.locator, size: row.size,
+                digest: digest)
+            let blob = try intake.take(location, from: source).blob
+            statistics.newFiles += 1
+            return blob
+        }
+
+        if let appliedChange {
+            guard let now = try source.readMailbox(life.mailboxID, { _ in }), now.change <= appliedChange else { return nil }
+        }
+        let snapshot = try source.readMailbox(life.mailboxID) { element in
+            switch element {
+            case .tag(let tag):
+                seen.insert(tag.id)
+                statistics.checkedItems += 1
+                let state = ItemState(tag: tag)
+                if differs(state, from: try current(tag.id)) { try write(state) }
+            case .item(let row):
+                seen.insert(row.id)
+                statistics.checkedItems += 1
+                let before = try current(row.id)
+                var state = ItemState(row: row)
+                do {
+                    state.blob = try content(of: row, before: before)
+                } catch let error as StoreError {
+                    throw error  // The backup path failed, not the server's blob.
+                } catch {
+                    state.blob = before?.row.blobDigest == row.blobDigest ? before?.blob : nil
+                    state.doubts.append("content: \(error)")
+                    statistics.report("item \(row.id) of \(account.name): \(error)")
+                }
+                if row.type == .document || row.type == .wiki { state.revisions = before?.revisions ?? [] }
+                if differs(state, from: before) { try write(state) }
+            case .revision(let row):
+                let known = try current(row.itemID)?.revisions.first { $0.row == row }
+                if let known {
+                    revisions[row.itemID, default: []].append(known)
+                } else {
+                    var item = ItemRow(id: row.itemID, type: .document)
+                    item.modContent = row.modContent
+                    item.locator = row.locator
+                    item.size = row.size
+                    item.blobDigest = row.blobDigest
+                    var blob: BlobReference?
+                    do { blob = try content(of: item, before: nil) } catch let error as StoreError { throw error } catch {
+                        statistics.report("version \(row.version) of document \(row.itemID) of \(account.name): \(error)")
+                    }
+                    revisions[row.itemID, default: []].append(.init(row: row, blob: blob))
+                }
+            case .dumpster(let row):
+                dumpster.insert(row.id)
+            case .section:
+                break  // Sections belong to the scans of a later stage; the log's SetConfig is reported by name.
+            }
+        }
+        guard let snapshot else { return (life, statistics) }
+        if let appliedChange, snapshot.change > appliedChange { return nil }
+
+        if !pending.isEmpty { try flush() }
+        for (id, list) in revisions {
+            guard var state = try current(id), state.revisions != list else { continue }
+            state.revisions = list
+            try write(state)
+        }
+        try endMissing(seen: seen, dumpster: dumpster, statistics: &statistics, write)
+
+        life.scannedChange = max(life.scannedChange ?? 0, snapshot.change)
+        life.tracksImap = snapshot.row.trackingImap
+        life.comment = snapshot.row.comment
+        life.version = snapshot.row.version
+        var last = transaction(life)
+        last.states = [
+            NewState(key: .mailbox(account.id), fields: life.fields),
+        ]
+        last.clearsMarks = true
+        if statistics.skippedItems > 0 {
+            last.marks = [Mark(reason: "\(statistics.skippedItems) contents could not be read by the scan", time: time)]
+        }
+        try flush(last)
+        return (life, statistics)
+    }
+
+    /// Items alive in the history that the server no longer has.
+    private func endMissing(
+        seen: Set<Int64>, dumpster: Set<Int64>, statistics: inout ScanStatistics, _ write: (ItemState) throws -> Void
+    ) throws {
+        var gone: [ItemState] = []
+        try store.items(account.id, .alive) { indexed in
+            if let state = ItemState(indexed: indexed), !seen.contains(state.row.id) { gone.append(state) }
+        }
+        for var state in gone {
+            state.deleted = true
+            state.inDumpster = dumpster.contains(state.row.id)
+            statistics.deletedItems += 1
+            try write(state)
+        }
+    }
+
+    private func transaction(_ life: MailboxLife) -> StoreTransaction {
+        StoreTransaction(account: account.id, generation: life.generation, time: time, kind: "scan")
+    }
+
+    private func current(_ id: Int64) throws -> ItemState? {
+        guard let state = try store.item(account.id, id).flatMap(ItemState.init(indexed:)), !state.deleted else { return nil }
+        return state
+    }
+
+    /// Whether the server's row says something that the history does not: counters and places that bear no change number
+    /// (formats/zimbra-datastore.md, "What changes a row without a new mod_metadata") are no difference.
+    private func differs(_ new: ItemState, from old: ItemState?) -> Bool {
+        guard let old else { return true }
+        return new.comparable != old.comparable
+    }
+}
+
+extension ItemState {
+    /// The state without what changes under an unchanged change number.
+    var comparable: ItemState {
+        var state = self
+        state.row.locator = nil
+        state.row.indexID = nil
+        state.deletionAnnounced = nil
+        if row.type.isContainer || row.type == .conversation {
+            state.row.size = 0
+            state.row.unread = nil
+            if row.type == .conversation {
+                state.row.metadata = nil
+            } else {
+                state.updateMetadata { map in
+                    for counter in ["sz", "unxt", "mseq", "i4l", "i4r", "i4d", "i4du", "mdver"] { map[counter] = nil }
+                }
+            }
+        }
+        return state
+    }
+}

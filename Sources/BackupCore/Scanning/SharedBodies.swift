@@ -1,0 +1,70 @@
+import BackupStore
+import RedoLog
+
+/// Bodies of `StoreIncomingBlob` that later messages refer to by path: already in the backup path, held by the position (R4).
+struct SharedBodies {
+    /// Bodies kept at most: a recipient that comes later gets its content from the server's store.
+    private static let capacity = 64
+
+    private struct Entry {
+        var path: LogText
+        var content: AppliedContent
+        /// Messages that may still come.
+        var waiting: Int
+    }
+
+    private var entries: [Entry] = []
+
+    var isEmpty: Bool { entries.isEmpty }
+
+    var blobs: [BlobReference] { entries.map(\.content.blob) }
+
+    mutating func add(_ content: AppliedContent, path: LogText, recipients: Int) {
+        entries.removeAll { $0.path == path }
+        entries.append(Entry(path: path, content: content, waiting: max(1, recipients)))
+        if entries.count > Self.capacity { entries.removeFirst() }
+    }
+
+    /// The body that a message refers to; forgotten after its last recipient.
+    mutating func take(path: LogText) -> AppliedContent? {
+        guard let place = entries.firstIndex(where: { $0.path == path }) else { return nil }
+        let content = entries[place].content
+        entries[place].waiting -= 1
+        if entries[place].waiting <= 0 { entries.remove(at: place) }
+        return content
+    }
+
+    // MARK: As part of the position
+
+    var json: JSONValue {
+        .array(
+            entries.map { entry in
+                .object([
+                    "path": .string(entry.path.string), "blob": .string(entry.content.blob.id.description),
+                    "size": .int(entry.content.blob.size), "stored": .int(entry.content.blob.stored),
+                    "waiting": .int(Int64(entry.waiting)),
+                ])
+            })
+    }
+
+    init() {}
+
+    /// Reads a position's list; the summary of a message is computed anew from its blob.
+    init(json: JSONValue?, store: any StoreReading) throws {
+        for entry in json?.array ?? [] {
+            guard let members = entry.object, let path = members["path"]?.string,
+                let id = members["blob"]?.string.flatMap(BlobID.init), let size = members["size"]?.int,
+                let stored = members["stored"]?.int, let waiting = members["waiting"]?.int
+            else { continue }
+            var beginning: [UInt8] = []
+            try store.readBlob(id) { if beginning.count < 256 * 1024 { beginning.append(contentsOf: $0) } }
+            entries.append(
+                Entry(
+                    path: LogText(path),
+                    content: AppliedContent(
+                        blob: BlobReference(id: id, size: size, stored: stored),
+                        summary: MessageSummary(bytes: beginning, isWhole: Int64(beginning.count) == size)),
+                    waiting: Int(waiting)))
+        }
+    }
+}
