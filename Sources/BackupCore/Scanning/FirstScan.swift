@@ -32,7 +32,7 @@ extension RealTimeScanner {
         life.scannedLog = try LogFile(source.redoLog.log).place()
         if try store.accountInfo(account.id) == nil { try record(account) }
         let scan = MailboxScan(source: source, store: store, account: account, time: WallClock.milliseconds)
-        guard let (scanned, statistics) = try scan.run(life: life, position: position, appliedChange: nil) else {
+        guard let (scanned, statistics) = try scan.run(life: life, position: try position(), appliedChange: nil) else {
             return ScanStatistics()
         }
         mailboxes.adopt(
@@ -63,7 +63,7 @@ extension RealTimeScanner {
             let entry = try store.accountInfo(account).flatMap { AccountEntry(id: account, fields: $0.fields) }
                 ?? AccountEntry(id: account, name: account)
             let scan = MailboxScan(source: source, store: store, account: entry, time: WallClock.milliseconds)
-            if let (scanned, _) = try scan.run(life: known.life, position: position, appliedChange: known.lastChange) {
+            if let (scanned, _) = try scan.run(life: known.life, position: try position(), appliedChange: known.lastChange) {
                 mailboxes.adopt(scanned, lastChange: known.lastChange)
             } else {
                 left.insert(account)  // The server is ahead of the log: the next time.

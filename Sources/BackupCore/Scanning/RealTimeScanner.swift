@@ -35,7 +35,9 @@ final class RealTimeScanner {
             follower = try LogFollower(location: source.redoLog, from: position.log)
             shared = position.shared
         } else {
-            follower = try LogFollower(location: source.redoLog, from: nil)
+            // Without a server to scan, the oldest file is the beginning; with one, the log matters from the first scan on.
+            follower = try LogFollower(
+                location: source.redoLog, from: nil, beginning: source is LogArchive ? .oldestFile : .currentFile)
             shared = SharedBodies()
         }
         mailboxes = try KnownMailboxes(store: store)
@@ -48,7 +50,9 @@ final class RealTimeScanner {
     }
 
     /// The position after everything handed out so far.
-    var position: String { SourcePosition(log: follower.position, shared: shared).text }
+    func position() throws -> String? {
+        try follower.position().map { SourcePosition(log: $0, shared: shared).text }
+    }
 
     /// Takes one step: one transaction or one notice.
     ///
@@ -59,7 +63,7 @@ final class RealTimeScanner {
             try take(transaction)
             statistics.transactions += 1
             if pending >= Self.groupSize || pending > 0 && ContinuousClock.now - groupBegan >= Self.groupTime { try commit() }
-        case .repeatedEnd(_, let mailbox, _):
+        case .repeatedEnd(_, mailboxID: let mailbox, committed: _):
             try mark(mailbox: mailbox, "the server recovered from a crash and repeated changes under their old numbers")
         case .notice(let notice):
             try report(notice)
@@ -120,7 +124,7 @@ final class RealTimeScanner {
     /// Whether a change is already in the backup path: by the first scan, or from an earlier reading of the log (R4).
     private func isKnown(_ transaction: CommittedTransaction, _ known: KnownMailboxes.Known) throws -> Bool {
         let life = known.life
-        let place = MailboxLife.LogPlace(sequence: transaction.sequence, offset: transaction.end)
+        let place = MailboxLife.LogPlace(sequence: follower.sequence ?? 0, offset: transaction.end)
         if let scanned = life.scannedLog, place <= scanned { return true }
         let change = Int64(transaction.start.header.changeID)
         guard change > 0 else { return false }
@@ -136,7 +140,7 @@ final class RealTimeScanner {
             view: StoreView(store: store, account: account), life: known.life, time: header.timestamp,
             change: Int64(header.changeID), constraint: Int64(header.changeConstraint), hasDumpster: known.hasDumpster)
         try change.apply(transaction.start.operation, content: try content(of: transaction))
-        if transaction.isUnverified {
+        if transaction.isUnproven {
             change.mark("read after damage in the log: the record is unproven")
         }
         for name in change.unapplied { statistics.unapplied[name, default: 0] += 1 }
@@ -153,7 +157,7 @@ final class RealTimeScanner {
 
     func append(_ transaction: StoreTransaction) throws {
         var transaction = transaction
-        transaction.position = position
+        transaction.position = try position()
         transaction.heldBlobs = shared.blobs
         if pending == 0 { groupBegan = ContinuousClock.now }
         try store.append(transaction)
