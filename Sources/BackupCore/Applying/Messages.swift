@@ -45,6 +45,11 @@ extension MailboxChange {
         let change = self
         try edit(Int64(message.itemID), content: true) { state in
             change.fill(&state, from: message, content: content)
+            let metadata = state.metadata
+            state.updateMetadata {
+                $0["ver"] = .integer((metadata.integer("ver") ?? 1) + 1)
+                $0["mdver"] = .integer((metadata.integer("mdver") ?? 1) + 2)
+            }
             // The logged IMAP id is not stored (7.3.6).
             state.row.imapID = change.life.tracksImap ? 0 : state.row.id
         }
@@ -59,7 +64,10 @@ extension MailboxChange {
         state.blob = content?.blob
         state.doubts.removeAll { $0.hasPrefix("content:") }
         if content == nil { state.doubts.append("content: the log's record of the shared message is gone") }
-        if let summary = content?.summary { summary.fill(&state.row) }
+        if let summary = content?.summary {
+            summary.fill(&state.row)
+            if summary.hasCalendar, !message.noICal { state.row.flags.insert(.invite) }
+        }
         if let custom = message.customMetadata, let section = custom.section {
             state.updateMetadata { $0["xd." + section.string] = .string(custom.value?.string ?? "") }
         }

@@ -26,9 +26,8 @@ extension MailboxChange {
         let tracksImap = life.tracksImap
         let change = self.change
         try edit(id) { state in
+            state.row.leave(at: change)
             if !state.row.type.isContainer {
-                let step = "\(change):\(state.row.folderID ?? 0)"
-                state.row.prevFolders = state.row.prevFolders.map { $0 + ";" + step } ?? step
                 if tracksImap, state.row.imapID != nil { state.row.imapID = 0 }
                 if intoTrash, state.row.unread != nil { state.row.unread = 0 }
             } else {
@@ -121,13 +120,21 @@ extension MailboxChange {
         var new = source
         new.row.id = id
         new.row.uuid = uuid
-        new.row.folderID = folder
         new.row.imapID = source.row.imapID == nil ? nil : id
-        new.row.prevFolders = nil
+        new.row.leave(at: change)
+        new.row.folderID = folder
         new.row.recipients = nil
         new.revisions = []
         new.presumed = false
         if source.row.indexID != nil { new.row.flags.insert(.copied) }
         return new
+    }
+}
+
+extension ItemRow {
+    /// Notes the folder that the item leaves with a change (`prev_folders`, formats/zimbra-datastore.md, section 4).
+    fileprivate mutating func leave(at change: Int64) {
+        let step = "\(change):\(folderID ?? 0)"
+        prevFolders = prevFolders.map { $0 + ";" + step } ?? step
     }
 }

@@ -199,7 +199,12 @@ extension ItemState {
         var state = self
         state.row.locator = nil
         state.row.indexID = nil
+        state.row.flags.remove(.copied)
         state.deletionAnnounced = nil
+        if row.type == .tag {  // The table `tag` has one number, and no date.
+            state.row.modContent = row.modMetadata
+            state.row.changeDate = nil
+        }
         if row.type.isContainer || row.type == .conversation {
             state.row.size = 0
             state.row.unread = nil

@@ -91,7 +91,7 @@ final class RealTimeScanner {
         if case .storeIncomingBlob(let stored) = transaction.start.operation {
             if let path = stored.path, let body = stored.body {
                 let content = try intake(body, size: Int64(stored.size), of: transaction)
-                shared.add(content, path: path, recipients: stored.mailboxIDs?.count ?? 1)
+                shared.add(content, path: path, digest: stored.digest ?? "", recipients: stored.mailboxIDs?.count ?? 1)
             }
             return
         }
@@ -230,7 +230,7 @@ final class RealTimeScanner {
         if let body = message.body {
             return try intake(body, size: message.size, of: transaction, summarising: summarising)
         }
-        if let path = message.path, let content = shared.take(path: path) { return content }
+        if let content = shared.take(path: message.path, digest: message.digest) { return content }
         // The shared body's record is gone: the server's store may still have the message.
         let location = BlobLocation(
             mailboxID: transaction.start.header.mailboxID, itemID: Int64(message.itemID),

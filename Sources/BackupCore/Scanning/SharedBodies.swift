@@ -1,13 +1,17 @@
 import BackupStore
 import RedoLog
 
-/// Bodies of `StoreIncomingBlob` that later messages refer to by path: already in the backup path, held by the position (R4).
+/// Bodies of `StoreIncomingBlob` that later messages refer to: already in the backup path, held by the position (R4).
+///
+/// The first recipient's message names the body's path; real servers give later recipients a path of their own, so that those are
+/// matched by digest.
 struct SharedBodies {
     /// Bodies kept at most: a recipient that comes later gets its content from the server's store.
     private static let capacity = 64
 
     private struct Entry {
         var path: LogText
+        var digest: LogText
         var content: AppliedContent
         /// Messages that may still come.
         var waiting: Int
@@ -19,15 +23,17 @@ struct SharedBodies {
 
     var blobs: [BlobReference] { entries.map(\.content.blob) }
 
-    mutating func add(_ content: AppliedContent, path: LogText, recipients: Int) {
+    mutating func add(_ content: AppliedContent, path: LogText, digest: LogText, recipients: Int) {
         entries.removeAll { $0.path == path }
-        entries.append(Entry(path: path, content: content, waiting: max(1, recipients)))
+        entries.append(Entry(path: path, digest: digest, content: content, waiting: max(1, recipients)))
         if entries.count > Self.capacity { entries.removeFirst() }
     }
 
     /// The body that a message refers to; forgotten after its last recipient.
-    mutating func take(path: LogText) -> AppliedContent? {
-        guard let place = entries.firstIndex(where: { $0.path == path }) else { return nil }
+    mutating func take(path: LogText?, digest: LogText?) -> AppliedContent? {
+        guard let place = entries.firstIndex(where: { $0.path == path })
+            ?? entries.lastIndex(where: { $0.digest == digest && !$0.digest.isEmpty })
+        else { return nil }
         let content = entries[place].content
         entries[place].waiting -= 1
         if entries[place].waiting <= 0 { entries.remove(at: place) }
@@ -40,7 +46,8 @@ struct SharedBodies {
         .array(
             entries.map { entry in
                 .object([
-                    "path": .string(entry.path.string), "blob": .string(entry.content.blob.id.description),
+                    "path": .string(entry.path.string), "digest": .string(entry.digest.string),
+                    "blob": .string(entry.content.blob.id.description),
                     "size": .int(entry.content.blob.size), "stored": .int(entry.content.blob.stored),
                     "waiting": .int(Int64(entry.waiting)),
                 ])
@@ -52,7 +59,7 @@ struct SharedBodies {
     /// Reads a position's list; the summary of a message is computed anew from its blob.
     init(json: JSONValue?, store: any StoreReading) throws {
         for entry in json?.array ?? [] {
-            guard let members = entry.object, let path = members["path"]?.string,
+            guard let members = entry.object, let path = members["path"]?.string, let digest = members["digest"]?.string,
                 let id = members["blob"]?.string.flatMap(BlobID.init), let size = members["size"]?.int,
                 let stored = members["stored"]?.int, let waiting = members["waiting"]?.int
             else { continue }
@@ -60,7 +67,7 @@ struct SharedBodies {
             try store.readBlob(id) { if beginning.count < 256 * 1024 { beginning.append(contentsOf: $0) } }
             entries.append(
                 Entry(
-                    path: LogText(path),
+                    path: LogText(path), digest: LogText(digest),
                     content: AppliedContent(
                         blob: BlobReference(id: id, size: size, stored: stored),
                         summary: MessageSummary(bytes: beginning, isWhole: Int64(beginning.count) == size)),

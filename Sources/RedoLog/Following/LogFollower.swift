@@ -180,7 +180,7 @@ public final class LogFollower {
                 .notice(
                     notice(.cutTail, at: reading.reader.offset, "the finished file ends inside a record", needsScan: false)))
         }
-        let expected = sequence(after: reading.header.sequence)
+        let expected = RedoLog.sequence(after: reading.header.sequence)
         if named.header.sequence == expected {
             try begin(named)
             return nil
@@ -239,7 +239,7 @@ public final class LogFollower {
         }
         if let archived { return try begin(archived, at: position.applied, replaying: position.oldestOpen) }
         // The file is gone: the log begins later, or it went back.
-        let next = sequence(after: position.sequence)
+        let next = RedoLog.sequence(after: position.sequence)
         if let archived = try location.openArchived(from: next) {
             queue.append(.notice(gap(from: position.sequence, to: archived)))
             return try begin(archived)

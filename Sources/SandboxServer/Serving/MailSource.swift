@@ -61,7 +61,8 @@ extension SandboxServer: MailSource {
     }
 
     public func openBlob(_ location: BlobLocation) throws -> ByteReader {
-        let volume = try database.read { try Self.readVolume(Int64(location.locator ?? "") ?? 0, home: path, in: $0) }
+        // Also called while a mailbox is being read.
+        let volume = try database.unsafeReentrantRead { try Self.readVolume(Int64(location.locator ?? "") ?? 0, home: path, in: $0) }
         let file = volume.path(mailbox: location.mailboxID, item: location.itemID, modContent: location.modContent)
         let descriptor = Glibc.open(file.string, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Files.failure("reading the blob of item \(location.itemID)", file) }

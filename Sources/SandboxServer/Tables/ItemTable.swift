@@ -1,4 +1,5 @@
 import BackupCore
+import Foundation
 import GRDB
 
 /// Reads and writes rows of `mail_item` and `mail_item_dumpster`.
@@ -27,7 +28,8 @@ struct ItemTable {
         item.blobDigest = row[10]
         item.unread = row[11]
         item.flags = Flags(rawValue: row[12])
-        item.tags = ItemRow.tags(fromColumn: row[13])
+        // As bytes: SQLite's text functions stop at the first NUL.
+        item.tags = ItemRow.tags(fromColumn: (row[13] as Data?).map { String(decoding: $0, as: UTF8.self) })
         item.sender = row[14]
         item.recipients = row[15]
         item.subject = row[16]
@@ -43,8 +45,8 @@ struct ItemTable {
     private static func arguments(_ item: ItemRow, mailbox: Int64) -> StatementArguments {
         [
             item.type.rawValue, item.parentID, item.folderID, item.prevFolders, item.indexID, item.imapID, item.date,
-            item.size, item.locator, item.blobDigest, item.unread, item.flags.rawValue, ItemRow.column(fromTags: item.tags),
-            item.sender, item.recipients, item.subject, item.name, item.metadata, item.modMetadata, item.changeDate,
+            item.size, item.locator, item.blobDigest, item.unread, item.flags.rawValue,
+            ItemRow.column(fromTags: item.tags).map { Data($0.utf8) }, item.sender, item.recipients, item.subject, item.name, item.metadata, item.modMetadata, item.changeDate,
             item.modContent, item.uuid, mailbox, item.id,
         ]
     }
