@@ -45,6 +45,7 @@ extension Change {
             throw failure(.alreadyExists, "\(state.path(of: parent)) holds \"\(name)\" already")
         }
         guard try folder(parent).row.type == .folder else { throw failure(.refused, "item \(parent) holds no folders") }
+        guard isMove || old.row.name != name else { return }
         let wasInTrash = state.folder(id, isWithin: FolderID.trash)
         try editFolder(id, content: !isMove && old.row.name != name) { folder in
             folder.row.name = name

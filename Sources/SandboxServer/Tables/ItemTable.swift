@@ -28,8 +28,7 @@ struct ItemTable {
         item.blobDigest = row[10]
         item.unread = row[11]
         item.flags = Flags(rawValue: row[12])
-        // As bytes: SQLite's text functions stop at the first NUL.
-        item.tags = ItemRow.tags(fromColumn: (row[13] as Data?).map { String(decoding: $0, as: UTF8.self) })
+        item.tags = (row[13] as Data?).map { ItemRow.tags(fromColumn: String(decoding: $0, as: UTF8.self)) } ?? []
         item.sender = row[14]
         item.recipients = row[15]
         item.subject = row[16]
@@ -46,7 +45,9 @@ struct ItemTable {
         [
             item.type.rawValue, item.parentID, item.folderID, item.prevFolders, item.indexID, item.imapID, item.date,
             item.size, item.locator, item.blobDigest, item.unread, item.flags.rawValue,
-            ItemRow.column(fromTags: item.tags).map { Data($0.utf8) }, item.sender, item.recipients, item.subject, item.name, item.metadata, item.modMetadata, item.changeDate,
+            // As a blob: SQLite's texts end at a NUL, and this one begins with it.
+            ItemRow.column(fromTags: item.tags).map { Data($0.utf8) },
+            item.sender, item.recipients, item.subject, item.name, item.metadata, item.modMetadata, item.changeDate,
             item.modContent, item.uuid, mailbox, item.id,
         ]
     }

@@ -7,7 +7,7 @@ enum Schema {
     private static let itemColumns = """
         mailbox_id INTEGER NOT NULL, id INTEGER NOT NULL, type INTEGER NOT NULL, parent_id INTEGER, folder_id INTEGER,
         prev_folders TEXT, index_id INTEGER, imap_id INTEGER, date INTEGER NOT NULL, size INTEGER NOT NULL, locator TEXT,
-        blob_digest TEXT, unread INTEGER, flags INTEGER NOT NULL DEFAULT 0, tags INTEGER NOT NULL DEFAULT 0, tag_names TEXT,
+        blob_digest TEXT, unread INTEGER, flags INTEGER NOT NULL DEFAULT 0, tags INTEGER NOT NULL DEFAULT 0, tag_names BLOB,
         sender TEXT, recipients TEXT, subject TEXT, name TEXT, metadata TEXT, mod_metadata INTEGER NOT NULL,
         change_date INTEGER, mod_content INTEGER NOT NULL, uuid TEXT, PRIMARY KEY (mailbox_id, id)
         """
