@@ -127,7 +127,7 @@ public final class SandboxServer: @unchecked Sendable {
     }
 
     /// Rolls the redo log over now.
-    public func rollOver() throws { try database.writeWithoutTransaction { _ in try openLog().rollOver() } }
+    public func rollOver() throws { try database.writeWithoutTransaction { try openLog($0).rollOver() } }
 
     deinit {
         // Whoever did not close leaves an open log behind, as a killed server does.
@@ -143,7 +143,7 @@ extension SandboxServer {
         _ mailbox: Int64, transaction known: TransactionID? = nil, _ body: (Change) throws -> (Result, Logged)
     ) throws -> Result {
         try database.writeWithoutTransaction { database in
-            let log = try openLog()
+            let log = try openLog(database)
             let transaction = known ?? log.newTransaction()
             let time = options.clock()
             let change = Change(
@@ -176,7 +176,7 @@ extension SandboxServer {
 
     /// Logs an operation that belongs to no mailbox's changes.
     func logAlone(_ operation: Operation, mailbox: Int64, body: LoggedBody?, in database: Database) throws {
-        let log = try openLog()
+        let log = try openLog(database)
         let transaction = log.newTransaction()
         let time = options.clock()
         try log.start(operation, transaction: transaction, mailbox: mailbox, change: -1, timestamp: time, body: body)
@@ -184,7 +184,7 @@ extension SandboxServer {
     }
 
     /// The log; opens it, and becomes the writer, at the first write.
-    func openLog() throws -> any OperationLog {
+    func openLog(_ database: Database) throws -> any OperationLog {
         if let log { return log }
         if lockFile < 0 {
             let file = path.appending("server.lock")
@@ -200,9 +200,25 @@ extension SandboxServer {
             try pid.withUnsafeBytes { try Files.write($0, to: descriptor, file) }
             lockFile = descriptor
         }
-        let opened = try FileOperationLog(location: redoLog, serverID: identity.id, options: options)
+        let opened = try FileOperationLog(location: redoLog, serverID: identity.id, options: options) { header, operation in
+            try tookEffect(header, operation, in: database)
+        }
         log = opened
         return opened
+    }
+
+    /// Whether an operation whose end is not in the log is in the database.
+    private func tookEffect(_ header: RecordHeader, _ operation: Operation, in database: Database) throws -> Bool {
+        let id = header.mailboxID
+        guard id > 0 else { return false }
+        let account = try String.fetchOne(database, sql: "SELECT account_id FROM mailbox WHERE id = ?", arguments: [id])
+        switch operation {
+        case .createMailbox(let create): return account == create.accountID?.string
+        case .deleteMailbox: return account == nil
+        default:
+            let last = try Int64.fetchOne(database, sql: "SELECT change_id FROM sandbox_progress WHERE mailbox_id = ?", arguments: [id])
+            return last ?? 0 >= Int64(header.changeID)
+        }
     }
 
     func loadState(_ mailbox: Int64, in database: Database) throws -> MailboxState {

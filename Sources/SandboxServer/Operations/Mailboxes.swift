@@ -40,7 +40,7 @@ extension SandboxServer {
 
     private func createMailbox(account: String) throws -> SandboxMailbox {
         let id = try database.writeWithoutTransaction { database in
-            let log = try openLog()
+            let log = try openLog(database)
             let transaction = log.newTransaction()
             let time = options.clock()
             var id: Int64 = 0
@@ -108,7 +108,7 @@ extension SandboxServer {
             throw SandboxError(.noSuchMailbox, doing: "deleting a mailbox", reason: "\(nameOrID) has none")
         }
         try database.writeWithoutTransaction { database in
-            let log = try openLog()
+            let log = try openLog(database)
             let transaction = log.newTransaction()
             let time = options.clock()
             let change = try loadState(id, in: database).lastChange + 1
@@ -123,7 +123,7 @@ extension SandboxServer {
                     for table in [
                         "mailbox_metadata", "out_of_office", "scheduled_task", "mail_item", "mail_item_dumpster", "revision",
                         "revision_dumpster", "tag", "tagged_item", "open_conversation", "appointment", "appointment_dumpster",
-                        "tombstone",
+                        "tombstone", "sandbox_progress",
                     ] { try database.execute(sql: "DELETE FROM \(table) WHERE mailbox_id = ?", arguments: [id]) }
                     try database.execute(sql: "DELETE FROM mailbox WHERE id = ?", arguments: [id])
                     try database.execute(

@@ -161,7 +161,7 @@ extension SandboxServer {
             if isShared {
                 // The first message's transaction begins before the blob is logged.
                 first = try database.writeWithoutTransaction { database in
-                    let first = try openLog().newTransaction()
+                    let first = try openLog(database).newTransaction()
                     var store = StoreIncomingBlob()
                     store.mailboxIDs = targets.map(\.mailbox)
                     store.digest = LogText(blob.digest)
@@ -192,7 +192,7 @@ extension SandboxServer {
     ) throws -> Result {
         let now = options.clock()
         let blob = try database.writeWithoutTransaction { database in
-            _ = try openLog()
+            _ = try openLog(database)
             return try withMessageVolume(database) { try receive(&$0, now) }
         }
         defer { unlink(blob.path.string) }
