@@ -31,13 +31,13 @@ public struct SandboxMailbox: Sendable {
 
     /// The folder at an absolute path such as `/Inbox/Work`; nil when there is none.
     public func folder(at path: String) throws -> Int64? {
-        try read { try MailboxState(loading: mailboxID, from: $0, fresh: true)?.folder(at: path) }
+        try read { try MailboxState(loading: mailboxID, from: $0, counters: .asStored)?.folder(at: path) }
     }
 
     /// The absolute path of a folder.
     public func path(ofFolder id: Int64) throws -> String? {
         try read { database in
-            guard let state = try MailboxState(loading: mailboxID, from: database, fresh: true), state.folders[id] != nil else { return nil }
+            guard let state = try MailboxState(loading: mailboxID, from: database, counters: .asStored), state.folders[id] != nil else { return nil }
             return state.path(of: id)
         }
     }

@@ -10,11 +10,11 @@ import SystemPackage
 /// section 1.7): rows written in an open database transaction, start record flushed, database committed, commit record written,
 /// blobs of deleted items unlinked. It knows folders, messages, drafts, conversations, tags, flags and grants.
 ///
-/// Calls block, and may come from any thread. Several processes may read; one may write. A process becomes the writer with its
-/// first write, and gives that up in `close`.
+/// Calls block, and may come from any thread and from several processes: an operation waits for its turn. The log is continued by
+/// whoever writes next.
 public final class SandboxServer: @unchecked Sendable {
     // What makes it Sendable: every stored variable below is touched inside `database.writeWithoutTransaction` only, which
-    // admits one thread at a time.
+    // admits one thread at a time; `turn` admits one process.
 
     /// How hard the redo log's start records are made durable.
     public enum Durability: Sendable {
@@ -45,8 +45,10 @@ public final class SandboxServer: @unchecked Sendable {
     let database: DatabasePool
 
     private var log: (any OperationLog)?
-    private var lockFile: CInt = -1
+    private let turn: WriterTurn
     private var states: [Int64: MailboxState] = [:]
+    /// Whether mailboxes are loaded where another process left them, not as after a restart.
+    private var countersGoOn = false
     private var volumes: [Int64: Volume] = [:]
     private var messageVolume: BlobVolume?
     private var dumpsters: [String: Bool] = [:]
@@ -86,6 +88,7 @@ public final class SandboxServer: @unchecked Sendable {
             throw SandboxError(.notASandbox, doing: "opening the server in \(path)", reason: "it has no identity")
         }
         identity = MailServerIdentity(id: row["id"], name: row["name"])
+        turn = try WriterTurn(path.appending("server.lock"))
         let folder = path.appending("redolog")
         redoLog = LogLocation(log: folder.appending("redo.log"), archive: folder.appending("archive"))
     }
@@ -109,29 +112,31 @@ public final class SandboxServer: @unchecked Sendable {
         return Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000
     }
 
-    /// Ends the writing: the log is closed as an orderly shutdown does, and another process may write.
+    /// Stops the server in an orderly way: the log rolls over and is closed.
     ///
     /// The server can be used again afterwards; its counters then jump to the next block, as after a restart.
     public func close(rollingOver: Bool = true) throws {
-        try database.writeWithoutTransaction { _ in
-            try log?.close(rollingOver: rollingOver)
-            log = nil
-            states = [:]
-            messageVolume = nil
-            mailboxIDs = [:]
-            dumpsters = [:]
-            addresses = [:]
-            if lockFile >= 0 { Glibc.close(lockFile) }
-            lockFile = -1
+        try database.writeWithoutTransaction { database in
+            guard let log else { return }
+            var stops = false
+            defer {
+                turn.end(stopped: stops)
+                forgetAll()
+            }
+            guard try turn.begin() == .continued else { return }
+            try log.close(rollingOver: rollingOver)
+            stops = true
         }
     }
 
     /// Rolls the redo log over now.
-    public func rollOver() throws { try database.writeWithoutTransaction { try openLog($0).rollOver() } }
+    public func rollOver() throws { try exclusively { try $1.rollOver() } }
 
-    deinit {
-        // Whoever did not close leaves an open log behind, as a killed server does.
-        if lockFile >= 0 { Glibc.close(lockFile) }
+    private func forgetAll() {
+        log = nil
+        states = [:]
+        messageVolume = nil
+        forgetDirectory()
     }
 }
 
@@ -142,8 +147,7 @@ extension SandboxServer {
     func change<Result>(
         _ mailbox: Int64, transaction known: TransactionID? = nil, _ body: (Change) throws -> (Result, Logged)
     ) throws -> Result {
-        try database.writeWithoutTransaction { database in
-            let log = try openLog(database)
+        try exclusively { database, log in
             let transaction = known ?? log.newTransaction()
             let time = options.clock()
             let change = Change(
@@ -175,36 +179,29 @@ extension SandboxServer {
     }
 
     /// Logs an operation that belongs to no mailbox's changes.
-    func logAlone(_ operation: Operation, mailbox: Int64, body: LoggedBody?, in database: Database) throws {
-        let log = try openLog(database)
+    func logAlone(_ operation: Operation, mailbox: Int64, body: LoggedBody?, to log: any OperationLog) throws {
         let transaction = log.newTransaction()
         let time = options.clock()
         try log.start(operation, transaction: transaction, mailbox: mailbox, change: -1, timestamp: time, body: body)
         try log.commit(transaction, timestamp: max(time, options.clock()))
     }
 
-    /// The log; opens it, and becomes the writer, at the first write.
-    func openLog(_ database: Database) throws -> any OperationLog {
-        if let log { return log }
-        if lockFile < 0 {
-            let file = path.appending("server.lock")
-            let descriptor = Glibc.open(file.string, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-            guard descriptor >= 0 else { throw Files.failure("locking the server", file) }
-            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-                let holder = String(decoding: (try? Files.read(file)) ?? [], as: UTF8.self)
-                Glibc.close(descriptor)
-                throw SandboxError(.inUse, doing: "writing to the server in \(path)", reason: "process \(holder) writes to it")
+    /// Calls when no other thread and no other process writes; what another process changed meanwhile is read anew.
+    func exclusively<Result>(_ body: (Database, any OperationLog) throws -> Result) throws -> Result {
+        try database.writeWithoutTransaction { database in
+            let arrival = try turn.begin()
+            defer { turn.end() }
+            if arrival != .continued {
+                forgetAll()
+                countersGoOn = arrival == .handedOver
             }
-            ftruncate(descriptor, 0)
-            let pid = Array("\(getpid())".utf8)
-            try pid.withUnsafeBytes { try Files.write($0, to: descriptor, file) }
-            lockFile = descriptor
+            if let log { return try body(database, log) }
+            let opened = try FileOperationLog(
+                location: redoLog, serverID: identity.id, options: options, afterCrash: arrival == .crashed
+            ) { header, operation in try tookEffect(header, operation, in: database) }
+            log = opened
+            return try body(database, opened)
         }
-        let opened = try FileOperationLog(location: redoLog, serverID: identity.id, options: options) { header, operation in
-            try tookEffect(header, operation, in: database)
-        }
-        log = opened
-        return opened
     }
 
     /// Whether an operation whose end is not in the log is in the database.
@@ -223,7 +220,7 @@ extension SandboxServer {
 
     func loadState(_ mailbox: Int64, in database: Database) throws -> MailboxState {
         if let state = states[mailbox] { return state }
-        guard let state = try MailboxState(loading: mailbox, from: database, fresh: false) else {
+        guard let state = try MailboxState(loading: mailbox, from: database, counters: countersGoOn ? .exact : .nextBlock) else {
             throw SandboxError(.noSuchMailbox, doing: "mailbox \(mailbox)", reason: "there is none with this number")
         }
         states[mailbox] = state

@@ -33,4 +33,28 @@ struct SandboxServerTests {
         let body = try #require(logged.body)
         #expect(try records[2].file.read(at: body.offset, count: Int(body.length)) == message)
     }
+
+    @Test("Processes take turns; the numbers go on, and jump after a restart")
+    func turns() throws {
+        let test = try TestServer()
+        let alice = try test.mailbox()
+        // A second opening stands for another process: it has a lock, a log and a memory of its own.
+        let clock = test.clock
+        var options = SandboxServer.Options()
+        options.clock = { clock.now() }
+        let other = try SandboxServer(at: test.path, options: options)
+        for round in 0..<5 {
+            let server = round % 2 == 0 ? test.server : other
+            try server.deliver(mail(subject: "turn \(round)"), to: ["alice@example.com"])
+        }
+        #expect(try alice.items(inFolder: 2).map(\.id) == [257, 258, 259, 260, 261])
+        #expect(try alice.items(inFolder: 2).map(\.modMetadata) == [2, 3, 4, 5, 6])
+        try test.server.close()
+        #expect(try LogFile(test.server.redoLog.log).header().isOpen == false)
+        try test.server.deliver(mail(subject: "restarted"), to: ["alice@example.com"])
+        #expect(try alice.items(inFolder: 2).last?.id == 280)
+        #expect(try alice.items(inFolder: 2).last?.modMetadata == 100)
+        try checkConsistency(of: alice)
+        try compare(try #require(try derive(test)[1]), with: alice)
+    }
 }

@@ -5,14 +5,16 @@ import SystemPackage
 /// The redo log as files, by `RedoLog.LogWriter`.
 final class FileOperationLog: OperationLog {
     private let writer: LogWriter
+    private static let longestContinued: Int64 = 8 << 20
 
     /// Goes on with the log.
     ///
-    /// Where the process before was killed, each transaction without an end gets one: `took` says whether its operation is in the
-    /// database. As the real server does after a crash, transactions committed shortly before get a second end record, and the log
+    /// Where the process before was killed (`afterCrash`), each transaction without an end gets one: `took` says whether its operation
+    /// is in the database. As the real server does then, transactions committed shortly before get a second end record, and the log
     /// rolls over (formats/zimbra-redolog.md, section 1.6).
     init(
-        location: LogLocation, serverID: String, options: SandboxServer.Options, took: (RecordHeader, Operation) throws -> Bool
+        location: LogLocation, serverID: String, options: SandboxServer.Options, afterCrash: Bool,
+        took: (RecordHeader, Operation) throws -> Bool
     ) throws {
         var settings = LogWriter.Settings()
         settings.syncsStarts = options.durability == .full
@@ -32,8 +34,11 @@ final class FileOperationLog: OperationLog {
                 try writer.logAbort(header.transaction)
             }
         }
-        for transaction in recovery.recent { try writer.logRepeatedEnd(of: transaction, committed: true) }
-        if !recovery.open.isEmpty || !recovery.recent.isEmpty { try writer.rollOver() }
+        if afterCrash {
+            for transaction in recovery.recent { try writer.logRepeatedEnd(of: transaction, committed: true) }
+        }
+        // Whoever continues the log reads it first: a long one is not left to be read again and again.
+        if afterCrash || writer.size > Self.longestContinued { try writer.rollOver() }
     }
 
     func newTransaction() -> TransactionID { writer.nextTransaction() }

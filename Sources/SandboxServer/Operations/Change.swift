@@ -212,8 +212,8 @@ extension Change {
                 ).execute(arguments: [mailbox, number, seconds, type, ids.joined(separator: ",")])
             }
         }
-        try database.cachedStatement(sql: "INSERT OR REPLACE INTO sandbox_progress (mailbox_id, change_id) VALUES (?, ?)")
-            .execute(arguments: [mailbox, number])
+        try database.cachedStatement(sql: "INSERT OR REPLACE INTO sandbox_progress VALUES (?, ?, ?)")
+            .execute(arguments: [mailbox, number, state.lastItemID])
         let isDue = state.size != before.size || state.newMessages != before.newMessages || state.row != before.row
             || state.lastItemID / MailboxState.itemStep != state.row.itemIDCheckpoint / MailboxState.itemStep
             || state.lastChange / MailboxState.changeStep != state.row.changeCheckpoint / MailboxState.changeStep

@@ -39,8 +39,7 @@ extension SandboxServer {
     }
 
     private func createMailbox(account: String) throws -> SandboxMailbox {
-        let id = try database.writeWithoutTransaction { database in
-            let log = try openLog(database)
+        let id = try exclusively { database, log in
             let transaction = log.newTransaction()
             let time = options.clock()
             var id: Int64 = 0
@@ -62,7 +61,7 @@ extension SandboxServer {
                 throw error
             }
             try log.commit(transaction, timestamp: max(time, options.clock()))
-            if let state = try MailboxState(loading: id, from: database, fresh: true) { remember(state) }
+            if let state = try MailboxState(loading: id, from: database, counters: .asStored) { remember(state) }
             return id
         }
         return SandboxMailbox(server: self, mailboxID: id, accountID: account)
@@ -107,8 +106,7 @@ extension SandboxServer {
         guard let account = try accountID(nameOrID), let id = try mailboxID(ofAccount: account) else {
             throw SandboxError(.noSuchMailbox, doing: "deleting a mailbox", reason: "\(nameOrID) has none")
         }
-        try database.writeWithoutTransaction { database in
-            let log = try openLog(database)
+        try exclusively { database, log in
             let transaction = log.newTransaction()
             let time = options.clock()
             let change = try loadState(id, in: database).lastChange + 1

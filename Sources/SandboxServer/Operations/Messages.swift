@@ -160,15 +160,15 @@ extension SandboxServer {
             var first: TransactionID?
             if isShared {
                 // The first message's transaction begins before the blob is logged.
-                first = try database.writeWithoutTransaction { database in
-                    let first = try openLog(database).newTransaction()
+                first = try exclusively { _, log in
+                    let first = log.newTransaction()
                     var store = StoreIncomingBlob()
                     store.mailboxIDs = targets.map(\.mailbox)
                     store.digest = LogText(blob.digest)
                     store.path = LogText(blob.path.string)
                     store.size = Int32(blob.size)
                     store.body = Body(length: blob.size)
-                    try logAlone(.storeIncomingBlob(store), mailbox: -1, body: blob.logged, in: database)
+                    try logAlone(.storeIncomingBlob(store), mailbox: -1, body: blob.logged, to: log)
                     return first
                 }
             }
@@ -191,10 +191,7 @@ extension SandboxServer {
         _ receive: (inout BlobVolume, Int64) throws -> IncomingBlob, _ body: (IncomingBlob) throws -> Result
     ) throws -> Result {
         let now = options.clock()
-        let blob = try database.writeWithoutTransaction { database in
-            _ = try openLog(database)
-            return try withMessageVolume(database) { try receive(&$0, now) }
-        }
+        let blob = try exclusively { database, _ in try withMessageVolume(database) { try receive(&$0, now) } }
         defer { unlink(blob.path.string) }
         return try body(blob)
     }

@@ -76,7 +76,7 @@ extension SandboxMailbox {
 
     private func folderTree(_ id: Int64) throws -> [Int64] {
         try read { database in
-            guard let state = try MailboxState(loading: mailboxID, from: database, fresh: true), state.folders[id] != nil else {
+            guard let state = try MailboxState(loading: mailboxID, from: database, counters: .asStored), state.folders[id] != nil else {
                 throw SandboxError(.noSuchItem, doing: "mailbox \(mailboxID)", reason: "there is no folder \(id)")
             }
             return state.tree(of: id)

@@ -138,8 +138,7 @@ extension SandboxServer {
 
     /// The directory is no part of the redo log: an own transaction, nothing logged.
     private func write(_ body: (Database) throws -> Void) throws {
-        try database.writeWithoutTransaction { database in
-            _ = try openLog(database)
+        try exclusively { database, _ in
             try database.inTransaction(.immediate) {
                 try body(database)
                 return .commit

@@ -19,7 +19,7 @@ extension SandboxServer: MailTarget {
 extension SandboxMailbox: TargetMailbox {
     public func folders() throws -> [ItemRow] {
         try read { database in
-            guard let state = try MailboxState(loading: mailboxID, from: database, fresh: true) else { return [] }
+            guard let state = try MailboxState(loading: mailboxID, from: database, counters: .asStored) else { return [] }
             return state.tree(of: FolderID.root).compactMap { state.folders[$0]?.row }
         }
     }

@@ -45,18 +45,33 @@ struct MailboxState {
     static let changeStep: Int64 = 100
     static let itemStep: Int64 = 20
 
-    /// Loads a mailbox as a starting server does: its counters go on at the next block.
-    init?(loading id: Int64, from database: Database, fresh: Bool) throws {
+    /// Where the counters of a loaded mailbox go on.
+    enum Counters {
+        /// At the next block, as a starting server does.
+        case nextBlock
+        /// After the last numbers given.
+        case exact
+        /// As the row says: for reading, and for a mailbox just created.
+        case asStored
+    }
+
+    init?(loading id: Int64, from database: Database, counters: Counters) throws {
         guard let (row, newMessages) = try Self.row(id, in: database) else { return nil }
         self.row = row
         self.newMessages = newMessages
         size = row.sizeCheckpoint
-        if fresh {
-            lastItemID = row.itemIDCheckpoint
-            lastChange = row.changeCheckpoint
-        } else {
+        lastItemID = row.itemIDCheckpoint
+        lastChange = row.changeCheckpoint
+        switch counters {
+        case .asStored: break
+        case .nextBlock:
             lastItemID = (row.itemIDCheckpoint / Self.itemStep + 1) * Self.itemStep - 1
             lastChange = (row.changeCheckpoint / Self.changeStep + 1) * Self.changeStep - 1
+        case .exact:
+            let progress = try Row.fetchOne(
+                database, sql: "SELECT change_id, item_id FROM sandbox_progress WHERE mailbox_id = ?", arguments: [id])
+            lastChange = max(lastChange, progress?["change_id"] ?? 0)
+            lastItemID = max(lastItemID, progress?["item_id"] ?? 0)
         }
         for folder in try ItemTable.items.items(mailbox: id, where: "type IN (1, 2, 13)", in: database) {
             folders[folder.id] = try FolderState(folder)

@@ -80,8 +80,9 @@ enum Schema {
             mailbox_id INTEGER NOT NULL, sequence INTEGER NOT NULL, date INTEGER NOT NULL, type INTEGER, ids TEXT);
         CREATE INDEX i_sequence ON tombstone (mailbox_id, sequence);
 
-        -- No table of the real server: the last change that was committed, so that a killed server knows what it did.
-        CREATE TABLE sandbox_progress (mailbox_id INTEGER PRIMARY KEY, change_id INTEGER NOT NULL);
+        -- No table of the real server: the last numbers given, so that a killed server knows what it did.
+        CREATE TABLE sandbox_progress (
+            mailbox_id INTEGER PRIMARY KEY, change_id INTEGER NOT NULL, item_id INTEGER NOT NULL);
 
         CREATE TABLE directory_domain (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE);
         CREATE TABLE directory_cos (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE);
