@@ -1,36 +1,43 @@
 import Glibc
 import SystemPackage
 
-/// Wakes a follower when something happens in the log's folder; where the kernel has no watch to give, it only waits.
+/// Waits for changes of a log: by inotify on its directory, or, where there is none, for a short time.
 final class FileWatch {
-    /// How long to wait at most without a watch, milliseconds.
-    private static let pollingInterval = 20
+    private let descriptor: Int32
+    /// How long is waited at once without inotify. Milliseconds.
+    private static let pollingInterval: Int32 = 50
 
-    private let descriptor: CInt
-    private var isWatching = false
-
-    init(folder: FilePath) {
-        descriptor = inotify_init1(CInt(O_CLOEXEC | O_NONBLOCK))
-        guard descriptor >= 0 else { return }
-        let events = IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE
-        isWatching = folder.withPlatformString { inotify_add_watch(descriptor, $0, UInt32(events)) } >= 0
+    init(directory: FilePath, usesNotification: Bool = true) {
+        guard usesNotification else {
+            descriptor = -1
+            return
+        }
+        let notify = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
+        let events = UInt32(IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB)
+        if notify >= 0 && inotify_add_watch(notify, directory.string, events) < 0 {
+            // No watch to be had, or no such directory yet: polling does it too.
+            close(notify)
+            descriptor = -1
+        } else {
+            descriptor = notify
+        }
     }
 
-    deinit {
-        if descriptor >= 0 { close(descriptor) }
-    }
+    deinit { if descriptor >= 0 { close(descriptor) } }
 
-    /// Returns after a change in the folder, or after the time.
+    /// Whether changes are told at once.
+    var isNotified: Bool { descriptor >= 0 }
+
+    /// Returns when something changed since the last call, or after this time.
     func wait(milliseconds: Int) {
-        guard isWatching else {
-            usleep(UInt32(max(1, min(milliseconds, Self.pollingInterval)) * 1000))
+        guard descriptor >= 0 else {
+            _ = poll(nil, 0, min(Int32(clamping: milliseconds), Self.pollingInterval))
             return
         }
         var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        guard poll(&request, 1, CInt(clamping: milliseconds)) > 0 else { return }
-        // What happened does not matter: the follower looks at the files.
-        withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 8) { buffer in
-            while Glibc.read(descriptor, buffer.baseAddress, buffer.count) > 0 {}
+        guard poll(&request, 1, Int32(clamping: milliseconds)) > 0 else { return }
+        withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 8) { buffer in
+            while read(descriptor, buffer.baseAddress, buffer.count) > 0 {}
         }
     }
 }

@@ -1,21 +1,10 @@
+import Glibc
 import SystemPackage
 
-/// What comes next in a followed log.
-public enum Follow: Sendable {
-    /// A committed transaction.
-    case transaction(CommittedTransaction)
-    /// An end record for a transaction that is not open: after a crash of the server, its mailbox wants a comparison (section 1.6).
-    case repeatedEnd(TransactionID, mailboxID: Int64, committed: Bool)
-    /// Something that the log tells of itself.
-    case notice(FollowNotice)
-    /// There is no more at the moment.
-    case caughtUp
-}
-
-/// Follows a live log across rollovers and restarts, and hands out each committed transaction once (section 1.8).
+/// Follows a redo log through its files and hands out what took effect, each transaction once (sections 1.8 and 5.6).
 ///
-/// Holds the file's descriptor while the server renames or unlinks it, and reads it to its end before it opens the next. Owned by
-/// one thread; calls block only in `wait`.
+/// Pulled by one owner: `next()` until it is `.caughtUp`, then `wait`. After each step `position` is where a new follower goes
+/// on after everything handed out so far.
 public final class LogFollower {
     /// Where to begin without a position.
     public enum Beginning: Sendable {
@@ -25,258 +14,414 @@ public final class LogFollower {
         case oldestFile
     }
 
-    private let location: LogLocation
-    private let watch: FileWatch
-    private var assembler = TransactionAssembler()
-    private var current: Reading?
-    /// Whether the file at hand was read from its beginning to its end before, up to this offset: nothing before is handed out.
-    private var handedOut: Int64 = 0
-    private var queue: [Follow] = []
-
-    /// The file at hand.
-    private struct Reading {
-        var file: LogFile
-        var header: FileHeader
-        var reader: RecordReader
-        var applied: Int64
+    private enum Phase {
+        /// No file yet; where to begin.
+        case starting(LogPosition?)
+        /// In the current file, which may grow.
+        case live
+        /// In a file that is finished.
+        case finished
+        /// At the end of a finished file, looking for the next.
+        case between
     }
 
-    /// Opens the log.
+    /// The file in hand.
+    private struct Current {
+        var file: LogFile
+        var reader: RecordReader
+        var header: FileHeader
+        /// Whether garbage was met in this file before the reader was made.
+        var isUnproven: Bool
+        /// What lies before this offset was handed out before.
+        var silentUntil: Int64 = 0
+
+        var hasSeenGarbage: Bool { isUnproven || reader.hasSeenGarbage }
+    }
+
+    /// The log's place.
+    public let location: LogLocation
+    private let beginning: Beginning
+    private let watch: FileWatch
+    private var phase: Phase
+    private var current: Current?
+    private var assembler = TransactionAssembler()
+    private var queue: [Follow] = []
+    /// The position before the notices in the queue.
+    private var positionBeforeQueue: LogPosition?
+    /// Files whose bad header was reported: once each.
+    private var reportedHeaders: Set<LogFile.FileIdentity> = []
+
+    /// Opens the log; where there is none yet, `next` looks again.
     ///
     /// - Parameters:
     ///   - position: where an earlier follower stood; nil begins anew.
     ///   - beginning: where to begin without a position.
-    /// - Throws: `fileAccess`, `headerDamaged` when a file that is there cannot be read.
+    ///   - usesNotification: false: `wait` polls, as it does where inotify is not to be had.
+    /// - Throws: `fileAccess` when a file that is there cannot be read.
     public init(
-        location: LogLocation, from position: LogPosition?, beginning: Beginning = .currentFile
+        location: LogLocation, from position: LogPosition? = nil, beginning: Beginning = .currentFile,
+        usesNotification: Bool = true
     ) throws(RedoLogError) {
         self.location = location
-        watch = FileWatch(folder: location.log.removingLastComponent())
-        if let position {
-            try resume(position)
-        } else if beginning == .oldestFile, let oldest = try location.openArchived(from: 0) {
-            try begin(oldest)
-        } else if let log = try location.openCurrent() {
-            try begin(log)
-        }
+        self.beginning = beginning
+        watch = FileWatch(directory: location.directory, usesNotification: usesNotification)
+        phase = .starting(position)
+        _ = try start(position)
     }
 
-    /// Where everything handed out so far ends. Asked after a transaction, it includes that transaction.
+    /// The position at the end of what is complete in the current file now; nil if there is no log.
     ///
-    /// - Throws: `fileAccess`; `fileShrank` when the server cut off what was handed out already.
-    public func position() throws(RedoLogError) -> LogPosition? {
-        guard let current else { return nil }
-        guard let fingerprint = try current.file.fingerprint(before: current.applied) else {
-            throw RedoLogError(
-                .fileShrank, doing: "taking the position in the redo log",
-                subject: "\(current.file.path), offset \(current.applied)",
-                remedy: "The mail server has cut the file; the next look at it tells what is to be done.")
+    /// Whoever takes an inventory asks for it first: whatever is committed later is found from there. The file is read once, for
+    /// the transactions that are open.
+    public static func end(of location: LogLocation) throws(RedoLogError) -> LogPosition? {
+        let follower = try LogFollower(location: location, usesNotification: false)
+        if case .starting = follower.phase { return nil }
+        while true {
+            switch try follower.next() {
+            case .caughtUp: return try follower.position()
+            case .transaction, .repeatedEnd, .notice: continue
+            }
         }
-        return LogPosition(
-            sequence: current.header.sequence, createTime: current.header.createTime, applied: current.applied,
-            oldestOpen: assembler.oldestStart(in: current.file), fingerprint: fingerprint)
     }
 
-    /// Sequence number of the file at hand, in which the last transaction was committed; nil before the first file is there.
+    /// Where a new follower goes on after everything that was handed out; nil until a file was found.
+    ///
+    /// - Throws: `fileAccess`.
+    public func position() throws(RedoLogError) -> LogPosition? {
+        if !queue.isEmpty, let positionBeforeQueue { return positionBeforeQueue }
+        return try reachedPosition()
+    }
+
+    /// The number of the file in hand, in which the last transaction was committed; nil until a file was found.
     public var sequence: Int64? { current?.header.sequence }
 
-    /// Returns when the log may have more, or after the time.
-    public func wait(milliseconds: Int) { watch.wait(milliseconds: milliseconds) }
+    private func reachedPosition() throws(RedoLogError) -> LogPosition? {
+        if case .starting(let position) = phase { return position }
+        guard let current else { return nil }
+        let applied = max(current.reader.offset, current.silentUntil)
+        // The records between oldestOpen and applied are read again, silently.
+        let oldest = assembler.oldestStart(in: current.file) ?? applied
+        let isSilent = current.reader.offset < current.silentUntil
+        return LogPosition(
+            sequence: current.header.sequence, createTime: current.header.createTime, applied: applied,
+            oldestOpen: isSilent ? Int64(FileHeader.length) : min(oldest, applied), isUnproven: current.hasSeenGarbage,
+            fingerprint: try LogPosition.fingerprint(of: current.file, at: applied) ?? "")
+    }
 
-    /// Takes what comes next.
+    /// The next thing that happened. Never waits.
     ///
-    /// - Throws: `fileAccess`, `headerDamaged`: the file cannot be read now; the next call tries again.
+    /// - Throws: `fileAccess` when a file cannot be read; asking again goes on.
     public func next() throws(RedoLogError) -> Follow {
         while true {
             if !queue.isEmpty { return queue.removeFirst() }
-            guard current != nil else {
-                guard let log = try location.openCurrent() else { return .caughtUp }
-                try begin(log)
-                continue
+            positionBeforeQueue = nil
+            switch phase {
+            case .starting(let position):
+                guard try start(position) else { return .caughtUp }
+            case .live, .finished:
+                guard let step = try read() else { return .caughtUp }
+                if let follow = step { return follow }
+            case .between:
+                guard try openNext() else { return .caughtUp }
             }
-            if let follow = try step() { return follow }
         }
     }
 
-    // MARK: Reading the file at hand
+    /// Waits until the log may have changed, at most this long.
+    public func wait(milliseconds: Int) { watch.wait(milliseconds: milliseconds) }
 
-    /// One step in the file at hand; nil when it gave nothing to hand out.
-    private func step() throws(RedoLogError) -> Follow? {
-        let reading = current!
-        switch try reading.reader.next() {
+    // MARK: - Reading the file in hand
+
+    /// One step in the file; `.some(nil)` = go on, nil = caught up.
+    private func read() throws(RedoLogError) -> Follow?? {
+        guard let current else { return .some(nil) }
+        switch try current.reader.next() {
         case .record(let record):
-            return take(record, reading)
+            let outcome = assembler.feed(record, in: current.file, isUnproven: current.hasSeenGarbage)
+            if record.end <= current.silentUntil { return .some(nil) }
+            return .some(follow(record, outcome, in: current))
         case .garbage(let offset, let length):
-            current!.applied = max(reading.applied, offset + length)
-            guard offset + length > handedOut else { return nil }
-            return .notice(
-                notice(.garbage, at: offset, "\(length) bytes are no record; what follows in the file is unproven", needsScan: true))
-        case .incompleteTail, .end:
-            return try reachedEnd(reading)
+            if offset + length <= current.silentUntil { return .some(nil) }
+            return .some(
+                .notice(notice(.garbage, offset, length, "\(length) bytes are no record; the rest of the file is not proven")))
+        case .incompleteTail(let offset, let length):
+            if case .finished = phase {
+                return .some(
+                    .notice(notice(.cutTail, offset, length, "the finished file ends within a record")))
+            }
+            return .some(nil)
+        case .end:
+            if case .finished = phase {
+                phase = .between
+                return .some(nil)
+            }
+            return try lookForChange() ? .some(nil) : nil
         }
     }
 
-    private func take(_ record: Record, _ reading: Reading) -> Follow? {
-        let outcome = assembler.feed(record, in: reading.file, isUnproven: reading.reader.hasSeenGarbage)
-        // A position lies behind end records only: start records are found again by the oldest open one.
-        if record.role != .start || assembler.oldestStart(in: reading.file) == nil {
-            current!.applied = max(reading.applied, record.end)
-        }
-        guard record.end > handedOut else { return nil }
+    private func follow(_ record: Record, _ outcome: TransactionAssembler.Outcome, in current: Current) -> Follow? {
         switch outcome {
         case .committed(let transaction): return .transaction(transaction)
         case .repeatedEnd:
             return .repeatedEnd(
                 record.header.transaction, mailboxID: record.header.mailboxID, committed: record.role == .commit)
-        case .started, .restarted, .aborted, .checkpoint: return nil
+        case .started:
+            guard case .opaque(let code, _) = record.operation else { return nil }
+            return .notice(
+                notice(.opaque, record.offset, record.length, "the layout of \(code) is not known"))
+        case .restarted, .aborted, .checkpoint: return nil
         }
     }
 
-    /// The end of what is there: more may have come, the file may be finished, or be another one.
-    private func reachedEnd(_ reading: Reading) throws(RedoLogError) -> Follow? {
-        // The name is looked at before the size: what is appended before a rollover is seen by the size that follows.
-        let named = try location.openCurrent()
-        let size = try reading.file.size()
-        if size < reading.reader.offset { return try shrank(reading, to: size) }
-        if size > reading.reader.end {
-            reading.reader.extend(to: size)
-            return nil
-        }
-        guard let named else { return .caughtUp }
-        if named.file.identity == reading.file.identity {
-            if named.header.sequence == reading.header.sequence, named.header.createTime == reading.header.createTime {
-                return .caughtUp
-            }
-            // Written over in place: another file under the same inode.
-            queue.append(
-                .notice(notice(.replaced, at: 0, "its header is another file's now: it was written over", needsScan: true)))
-            try begin(named)
-            return nil
-        }
-        return try finish(reading, named)
-    }
-
-    /// The server cut the file after its last good record (section 1.6), or somebody truncated it.
-    private func shrank(_ reading: Reading, to size: Int64) throws(RedoLogError) -> Follow? {
-        let lost = size < reading.applied
-        let result = Follow.notice(
-            notice(
-                .truncated, at: size,
-                lost ? "records that were read before are gone" : "an incomplete tail was cut off", needsScan: lost))
-        if lost {
-            try begin((reading.file, reading.header), at: max(Int64(FileHeader.length), min(size, reading.applied)))
-        } else {
-            try begin((reading.file, reading.header), at: reading.applied, replaying: assembler.oldestStart(in: reading.file))
-        }
-        return result
-    }
-
-    /// Goes on to the next file; the one at hand has another name or none.
-    private func finish(
-        _ reading: Reading, _ named: OpenedLog
-    ) throws(RedoLogError) -> Follow? {
-        if reading.reader.offset < reading.reader.end {
-            queue.append(
-                .notice(
-                    notice(.cutTail, at: reading.reader.offset, "the finished file ends inside a record", needsScan: false)))
-        }
-        let expected = RedoLog.sequence(after: reading.header.sequence)
-        if named.header.sequence == expected {
-            try begin(named)
-            return nil
-        }
-        if let archived = try location.openArchived(from: expected),
-            named.header.sequence < expected || archived.header.sequence < named.header.sequence,
-            archived.header.createTime >= reading.header.createTime
-        {
-            if archived.header.sequence != expected { queue.append(.notice(gap(from: expected, to: archived))) }
-            try begin(archived)
-            return nil
-        }
-        if named.header.sequence > expected {
-            queue.append(.notice(gap(from: expected, to: named)))
-        } else {
-            queue.append(
-                .notice(
-                    notice(
-                        .replaced, at: 0,
-                        "after file \(reading.header.sequence) the log is file \(named.header.sequence): the server's log went back",
-                        needsScan: true)))
-        }
-        try begin(named)
-        return nil
-    }
-
-    // MARK: Opening files
-
-    /// Goes on in a file.
-    ///
-    /// - Parameters:
-    ///   - offset: nothing before is handed out.
-    ///   - replaying: where an open start record lies, from which reading begins.
-    private func begin(
-        _ opened: OpenedLog, at offset: Int64 = Int64(FileHeader.length), replaying: Int64? = nil
-    ) throws(RedoLogError) {
-        handedOut = offset
-        let reader = try RecordReader(file: opened.file, from: min(replaying ?? offset, offset), isGrowing: true)
-        current = Reading(file: opened.file, header: opened.header, reader: reader, applied: offset)
-    }
-
-    /// Finds the position's file, under its name of now.
-    private func resume(_ position: LogPosition) throws(RedoLogError) {
-        let log = try location.openCurrent()
-        if let log, log.header.sequence == position.sequence {
-            if try matches(log, position) { return try begin(log, at: position.applied, replaying: position.oldestOpen) }
-            queue.append(
-                .notice(
-                    notice(
-                        .replaced, at: 0, file: log.file,
-                        "it is not the file that was read before; it is read from its start", needsScan: true)))
-            return try begin(log)
-        }
-        let archived = try location.openArchived(sequence: position.sequence) { opened throws(RedoLogError) in
-            try matches(opened, position)
-        }
-        if let archived { return try begin(archived, at: position.applied, replaying: position.oldestOpen) }
-        // The file is gone: the log begins later, or it went back.
-        let next = RedoLog.sequence(after: position.sequence)
-        if let archived = try location.openArchived(from: next) {
-            queue.append(.notice(gap(from: position.sequence, to: archived)))
-            return try begin(archived)
-        }
-        guard let log else { return }
-        if log.header.sequence > position.sequence {
-            queue.append(.notice(gap(from: position.sequence, to: log)))
-        } else {
-            queue.append(
-                .notice(
-                    notice(
-                        .replaced, at: 0, file: log.file,
-                        "the log is at file \(log.header.sequence), the backup at file \(position.sequence): the server went back",
-                        needsScan: true)))
-        }
-        try begin(log)
-    }
-
-    private func matches(
-        _ opened: OpenedLog, _ position: LogPosition
-    ) throws(RedoLogError) -> Bool {
-        guard opened.header.createTime == position.createTime else { return false }
-        return try opened.file.fingerprint(before: position.applied) == position.fingerprint
-    }
-
-    // MARK: Notices
-
-    private func notice(
-        _ kind: FollowNotice.Kind, at offset: Int64, file: LogFile? = nil, _ reason: String, needsScan: Bool
-    ) -> FollowNotice {
+    private func notice(_ kind: FollowNotice.Kind, _ offset: Int64, _ length: Int64, _ reason: String) -> FollowNotice {
         FollowNotice(
-            kind: kind, file: (file ?? current?.file)?.path.string ?? "", offset: offset, reason: reason, needsScan: needsScan)
+            kind: kind, file: (current?.file.path ?? location.log).string, sequence: current?.header.sequence ?? 0, offset: offset,
+            length: length, reason: reason, needsScan: ![.opaque, .headerRewritten].contains(kind))
     }
 
-    private func gap(from sequence: Int64, to found: OpenedLog) -> FollowNotice {
-        notice(
-            .gap, at: 0, file: found.file,
-            "file \(sequence) of the series is missing, the next one there is \(found.header.sequence)", needsScan: true)
+    /// Adds a notice to the queue; the position stays that of before until it was handed out.
+    private func enqueue(_ notice: FollowNotice) throws(RedoLogError) {
+        if queue.isEmpty { positionBeforeQueue = try reachedPosition() }
+        queue.append(.notice(notice))
+    }
+
+    /// At the end of the current file: whether there is more to read, in it or behind it.
+    private func lookForChange() throws(RedoLogError) -> Bool {
+        guard var current else { return false }
+        let size = try current.file.size()
+        if size < current.reader.offset {
+            try wasTruncated(to: size)
+            return true
+        }
+        if let header = try? current.file.header(), header != current.header {
+            // A header that is being written, or that is no longer one, is looked at again next time.
+            if header.sequence != current.header.sequence || header.createTime != current.header.createTime {
+                try enqueue(
+                    notice(.replaced, 0, 0, "file \(header.sequence) was written over file \(current.header.sequence)"))
+                assembler = TransactionAssembler()
+                try begin(current.file, header, isLive: true)
+                return true
+            }
+            // That a file is closed is nothing to tell: every rollover does it.
+            let isNews = (header.isOpen && !current.header.isOpen) || header.version != current.header.version
+            if isNews { try enqueue(notice(.headerRewritten, 0, 0, "a server has opened the file anew")) }
+            current.header = header
+            self.current = current
+            if isNews { return true }
+        }
+        if size > current.reader.end {
+            current.reader.extend(to: size)
+            return true
+        }
+        if size < current.reader.end {
+            // An incomplete record was cut off; nothing that was handed out.
+            try makeReader(from: current.reader.offset, isGrowing: true)
+            return true
+        }
+        guard identity(of: location.log) != current.file.identity else { return false }
+        // Rolled over. The server closes a file before it moves it, so this length is final.
+        phase = .finished
+        try makeReader(from: current.reader.offset, isGrowing: false)
+        return true
+    }
+
+    /// The file ends before what was read: reads it again up to its end, silently, for what is open there.
+    private func wasTruncated(to size: Int64) throws(RedoLogError) {
+        guard let offset = current?.reader.offset else { return }
+        try enqueue(notice(.truncated, size, offset - size, "the file was cut by \(offset - size) bytes that were read"))
+        assembler = TransactionAssembler()
+        current?.silentUntil = size
+        try makeReader(from: Int64(FileHeader.length), isGrowing: true)
+    }
+
+    private func makeReader(from offset: Int64, isGrowing: Bool) throws(RedoLogError) {
+        guard var current else { return }
+        current.isUnproven = current.hasSeenGarbage
+        current.reader = try RecordReader(file: current.file, from: offset, isGrowing: isGrowing)
+        self.current = current
+    }
+
+    private func begin(
+        _ file: LogFile, _ header: FileHeader, isLive: Bool, at offset: Int64 = Int64(FileHeader.length),
+        silentUntil: Int64 = 0, isUnproven: Bool = false
+    ) throws(RedoLogError) {
+        current = Current(
+            file: file, reader: try RecordReader(file: file, from: offset, isGrowing: isLive), header: header,
+            isUnproven: isUnproven, silentUntil: silentUntil)
+        phase = isLive ? .live : .finished
+    }
+
+    // MARK: - Finding files
+
+    private func identity(of path: FilePath) -> LogFile.FileIdentity? {
+        var status = stat()
+        guard stat(path.string, &status) == 0 else { return nil }
+        return LogFile.FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    }
+
+    /// The current log; nil while there is none, or none with a header.
+    private func openLog() throws(RedoLogError) -> (file: LogFile, header: FileHeader)? {
+        let file: LogFile
+        do {
+            file = try LogFile(location.log)
+        } catch {
+            // Between two steps of a rollover there is no current file.
+            if error.cause as? Errno == .noSuchFileOrDirectory { return nil }
+            throw error
+        }
+        guard try file.size() >= Int64(FileHeader.length) else { return nil }
+        do {
+            return (file, try file.header())
+        } catch {
+            guard error.code != .fileAccess else { throw error }
+            try reportHeader(of: file, sequence: 0, error)
+            return nil
+        }
+    }
+
+    /// An archived file with its header; nil if the header is unusable, which is reported.
+    private func openArchived(_ archived: ArchivedFile) throws(RedoLogError) -> (file: LogFile, header: FileHeader)? {
+        let file = try LogFile(archived.path)
+        do {
+            return (file, try file.header())
+        } catch {
+            guard error.code != .fileAccess else { throw error }
+            try reportHeader(of: file, sequence: archived.sequence, error)
+            return nil
+        }
+    }
+
+    private func reportHeader(of file: LogFile, sequence: Int64, _ error: RedoLogError) throws(RedoLogError) {
+        guard reportedHeaders.insert(file.identity).inserted else { return }
+        try enqueue(
+            FollowNotice(
+                kind: .headerDamaged, file: file.path.string, sequence: sequence, offset: 0, length: 0, reason: error.doing,
+                    needsScan: true))
+    }
+
+    /// Finds the file to begin with; false while there is none.
+    private func start(_ position: LogPosition?) throws(RedoLogError) -> Bool {
+        guard let position else {
+            for archived in beginning == .oldestFile ? try location.archivedFiles() : [] {
+                guard let found = try openArchived(archived) else { continue }
+                try begin(found.file, found.header, isLive: false)
+                return true
+            }
+            guard let log = try openLog() else { return !queue.isEmpty }
+            try begin(log.file, log.header, isLive: true)
+            return true
+        }
+        let log = try openLog()
+        var candidates: [(file: LogFile, header: FileHeader)] = []
+        if let log, log.header.sequence == position.sequence { candidates.append(log) }
+        for archived in try location.archivedFiles() where archived.sequence == position.sequence {
+            if let found = try openArchived(archived), found.header.sequence == position.sequence { candidates.append(found) }
+        }
+        let isCurrent = { (file: LogFile) in file.identity == log?.file.identity }
+        for candidate in candidates where candidate.header.createTime == position.createTime {
+            let size = try candidate.file.size()
+            if size >= position.applied {
+                guard try LogPosition.fingerprint(of: candidate.file, at: position.applied) == position.fingerprint else { continue }
+                let start = position.oldestOpen >= FileHeader.length && position.oldestOpen <= position.applied
+                try begin(
+                    candidate.file, candidate.header, isLive: isCurrent(candidate.file),
+                    at: start ? position.oldestOpen : Int64(FileHeader.length), silentUntil: position.applied,
+                    isUnproven: position.isUnproven)
+            } else {
+                try enqueue(
+                    FollowNotice(
+                        kind: .truncated, file: candidate.file.path.string, sequence: position.sequence, offset: size,
+                        length: position.applied - size, reason: "the file is shorter than what was read of it",
+                    needsScan: true))
+                try begin(candidate.file, candidate.header, isLive: isCurrent(candidate.file), silentUntil: size)
+            }
+            return true
+        }
+        if let other = candidates.first {
+            try enqueue(
+                FollowNotice(
+                    kind: .replaced, file: other.file.path.string, sequence: position.sequence, offset: 0, length: 0,
+                    reason: "another file with the number \(position.sequence) is in the place of the one that was followed",
+                    needsScan: true))
+            try begin(other.file, other.header, isLive: isCurrent(other.file))
+            return true
+        }
+        guard let log else { return !queue.isEmpty }
+        if log.header.sequence < position.sequence {
+            try restart(log, after: position.sequence)
+            return true
+        }
+        try enqueue(
+            FollowNotice(
+                kind: .gap, file: location.log.string, sequence: position.sequence, offset: position.applied, length: 0,
+                reason: "file \(position.sequence) is missing; what it held behind offset \(position.applied) is lost",
+                    needsScan: true))
+        let archived = try location.archivedFiles().filter {
+            $0.sequence > position.sequence && $0.sequence < log.header.sequence
+        }
+        for next in archived {
+            guard let found = try openArchived(next) else { continue }
+            try begin(found.file, found.header, isLive: false)
+            return true
+        }
+        try begin(log.file, log.header, isLive: true)
+        return true
+    }
+
+    /// The series began anew: the log's number is not above that of the file before.
+    private func restart(_ log: (file: LogFile, header: FileHeader), after sequence: Int64) throws(RedoLogError) {
+        try enqueue(
+            FollowNotice(
+                kind: .replaced, file: location.log.string, sequence: log.header.sequence, offset: 0, length: 0,
+                reason: "the series began anew with file \(log.header.sequence) after file \(sequence)",
+                    needsScan: true))
+        assembler = TransactionAssembler()
+        try begin(log.file, log.header, isLive: true)
+    }
+
+    /// Opens the file behind the finished one; false while it is not there.
+    private func openNext() throws(RedoLogError) -> Bool {
+        guard let finished = current else { return false }
+        let last = finished.header.sequence
+        let expected = RedoLog.sequence(after: last)
+        if try openArchivedFile(expected) { return true }
+        guard let log = try openLog() else { return !queue.isEmpty }
+        if log.file.identity == finished.file.identity {
+            // Moved away and back: it goes on as the current file.
+            phase = .live
+            try makeReader(from: finished.reader.offset, isGrowing: true)
+            return true
+        }
+        if log.header.sequence == expected {
+            try begin(log.file, log.header, isLive: true)
+            return true
+        }
+        // A rollover may have happened since the archive was looked at.
+        if try openArchivedFile(expected) { return true }
+        if log.header.sequence < expected {
+            try restart(log, after: last)
+            return true
+        }
+        let next = try location.archivedFiles().first { $0.sequence > expected && $0.sequence < log.header.sequence }
+        try enqueue(
+            FollowNotice(
+                kind: .gap, file: location.log.string, sequence: expected, offset: 0, length: 0,
+                reason: "files \(expected) to \((next?.sequence ?? log.header.sequence) - 1) are missing",
+                    needsScan: true))
+        // What was open may have ended in a lost file; what is still open is logged again in the next one.
+        assembler = TransactionAssembler()
+        if let next, try openArchivedFile(next.sequence) { return true }
+        try begin(log.file, log.header, isLive: true)
+        return true
+    }
+
+    private func openArchivedFile(_ sequence: Int64) throws(RedoLogError) -> Bool {
+        for archived in try location.archivedFiles() where archived.sequence == sequence {
+            guard let found = try openArchived(archived) else { continue }
+            guard found.file.identity != current?.file.identity else { continue }
+            try begin(found.file, found.header, isLive: false)
+            return true
+        }
+        return false
     }
 }

@@ -1,68 +1,79 @@
-/// How far a log series was read: enough to go on exactly there, in another process and after rollovers (R4).
+/// How far a log was followed, to go on there after a restart (R4).
 ///
-/// A position names its file by sequence number and creation time, and proves it by a fingerprint of the bytes before it.
+/// A position names the state after everything handed out: records before `applied` were dealt with, and the start records of
+/// transactions that are open there lie at or behind `oldestOpen`.
 public struct LogPosition: Hashable, Sendable {
-    /// Sequence number of the file.
+    /// The file's number in the series.
     public var sequence: Int64
-    /// When the file was created, from its header. Milliseconds.
+    /// The creation time in the file's header, which tells it from another file of the same number. Milliseconds.
     public var createTime: Int64
-    /// Offset after the last end record that was handed out.
+    /// The offset behind the last record that was dealt with.
     public var applied: Int64
-    /// Offset of the oldest start record still open; nil when none is.
-    public var oldestOpen: Int64?
-    /// SHA-256, the first 16 bytes in hexadecimal, of the last 4,096 bytes of records before `applied`.
+    /// The offset of the oldest start record without end; `applied` if there is none.
+    public var oldestOpen: Int64
+    /// Whether garbage was met before `applied` in this file.
+    public var isUnproven: Bool
+    /// A hash of the bytes right before `applied`, as hexadecimal digits.
     public var fingerprint: String
 
-    /// Bytes of records that the fingerprint covers at most.
-    static let fingerprintLength: Int64 = 4096
-
-    init(sequence: Int64, createTime: Int64, applied: Int64, oldestOpen: Int64?, fingerprint: String) {
+    /// A position by its parts.
+    public init(
+        sequence: Int64, createTime: Int64, applied: Int64, oldestOpen: Int64, isUnproven: Bool, fingerprint: String
+    ) {
         self.sequence = sequence
         self.createTime = createTime
         self.applied = applied
         self.oldestOpen = oldestOpen
+        self.isUnproven = isUnproven
         self.fingerprint = fingerprint
     }
 
-    /// The position as a JSON object.
+    /// One line of JSON.
     public var json: String {
-        "{\"sequence\":\(sequence),\"created\":\(createTime),\"applied\":\(applied),"
-            + "\"open\":\(oldestOpen.map(String.init) ?? "null"),\"fingerprint\":\"\(fingerprint)\"}"
+        "{\"sequence\":\(sequence),\"createTime\":\(createTime),\"applied\":\(applied),\"oldestOpen\":\(oldestOpen),"
+            + "\"unproven\":\(isUnproven),\"fingerprint\":\"\(fingerprint)\"}"
     }
 
-    /// Reads what `json` gave.
+    /// Reads what `json` gives.
     ///
     /// - Throws: `positionUnreadable` for any other text.
-    public init(json text: String) throws(RedoLogError) {
-        // The text is this type's own: members without nesting, and values without commas or colons.
+    public init(json: String) throws(RedoLogError) {
+        // The values are numbers, true or false, and hexadecimal digits: no text with commas, colons or escapes.
         var members: [Substring: Substring] = [:]
-        for member in text.drop(while: { $0 == "{" }).prefix(while: { $0 != "}" }).split(separator: ",") {
-            let parts = member.split(separator: ":", maxSplits: 1)
-            guard parts.count == 2 else { continue }
-            members[parts[0].filter { $0 != "\"" && $0 != " " }[...]] = parts[1].filter { $0 != "\"" && $0 != " " }[...]
+        let text = json.filter { $0 != " " && $0 != "\n" && $0 != "\"" }
+        if text.first == "{" && text.last == "}" {
+            for member in text.dropFirst().dropLast().split(separator: ",") {
+                let parts = member.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+                if parts.count == 2 { members[parts[0]] = parts[1] }
+            }
         }
-        func integer(_ name: Substring) -> Int64? { members[name].flatMap { Int64($0) } }
-        guard let sequence = integer("sequence"), let created = integer("created"), let applied = integer("applied"),
-            let fingerprint = members["fingerprint"], applied >= Int64(FileHeader.length), members["open"] != nil
+        guard
+            let sequence = members["sequence"].flatMap({ Int64($0) }),
+            let createTime = members["createTime"].flatMap({ Int64($0) }),
+            let applied = members["applied"].flatMap({ Int64($0) }),
+            let oldestOpen = members["oldestOpen"].flatMap({ Int64($0) }),
+            let unproven = members["unproven"].flatMap({ Bool(String($0)) }),
+            let fingerprint = members["fingerprint"],
+            fingerprint.utf8.allSatisfy({ "0123456789abcdef".utf8.contains($0) })
         else {
             throw RedoLogError(
-                .positionUnreadable, doing: "reading a saved position of the redo log", subject: text,
-                remedy: "The log has to be read from its start.")
+                .positionUnreadable, doing: "reading a position in the redo log", subject: json,
+                remedy: "Follow the log from its start; what was applied before is recognised.")
         }
         self.init(
-            sequence: sequence, createTime: created, applied: applied, oldestOpen: integer("open"),
+            sequence: sequence, createTime: createTime, applied: applied, oldestOpen: oldestOpen, isUnproven: unproven,
             fingerprint: String(fingerprint))
     }
-}
 
-extension LogFile {
-    /// The fingerprint of the records before an offset.
-    ///
-    /// - Returns: nil when the file does not reach that far.
-    func fingerprint(before offset: Int64) throws(RedoLogError) -> String? {
-        let start = max(Int64(FileHeader.length), offset - LogPosition.fingerprintLength)
-        let bytes = try read(at: start, count: Int(offset - start))
-        guard bytes.count == Int(offset - start) else { return nil }
+    /// The bytes before a position that its fingerprint is made from.
+    static let fingerprintLength: Int64 = 1024
+
+    /// The fingerprint of a place in a file; nil where the file ends before it.
+    static func fingerprint(of file: LogFile, at applied: Int64) throws(RedoLogError) -> String? {
+        let start = max(Int64(FileHeader.length), applied - fingerprintLength)
+        let count = Int(max(0, applied - start))
+        let bytes = try file.read(at: start, count: count)
+        guard bytes.count == count else { return nil }
         var hash = SHA256()
         bytes.withUnsafeBytes { hash.update($0) }
         return hexadecimal(hash.finish().prefix(16))

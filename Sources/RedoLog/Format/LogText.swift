@@ -126,7 +126,7 @@ extension LogText: Hashable {
     }
 }
 
-extension LogText: ExpressibleByStringLiteral, CustomStringConvertible {
+extension LogText: ExpressibleByStringInterpolation, CustomStringConvertible {
     /// The UTF-8 form of a literal.
     public init(stringLiteral value: String) { self.init(value) }
 

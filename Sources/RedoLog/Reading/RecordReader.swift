@@ -64,6 +64,9 @@ public final class RecordReader {
         guard newEnd > end else { return }
         end = newEnd
         fields.end = newEnd
+        // Bytes behind the last record may have been cut off and written anew.
+        fields.seek(to: offset)
+        fields.forgetWindow()
         hasReportedTail = false
     }
 
