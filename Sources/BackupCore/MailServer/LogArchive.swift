@@ -5,7 +5,9 @@ import SystemPackage
 ///
 /// It has no inventory and no directory: accounts are known by the log's CreateMailbox records only.
 public struct LogArchive: MailSource {
+    /// The server id of the log's header, which serves as its name too.
     public let identity: MailServerIdentity
+    /// The series.
     public let redoLog: LogLocation
 
     /// A series in one folder: `redo.log` and, beside it or in `archive/`, the finished files.
@@ -20,12 +22,16 @@ public struct LogArchive: MailSource {
         identity = MailServerIdentity(id: id.string, name: id.string)
     }
 
+    /// No accounts: there is no directory.
     public func accounts() throws -> [AccountEntry] { [] }
 
+    /// No mailboxes: there is no database.
     public func mailboxes() throws -> [MailboxRow] { [] }
 
+    /// Always nil.
     public func readMailbox(_ mailboxID: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot? { nil }
 
+    /// Always throws `blobMissing`: there is no message store.
     public func openBlob(_ location: BlobLocation) throws -> ByteReader {
         throw CoreError(
             .blobMissing, doing: "reading the content of item \(location.itemID) of mailbox \(location.mailboxID)",

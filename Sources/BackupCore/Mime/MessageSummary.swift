@@ -9,12 +9,14 @@ public struct MessageSummary: Hashable, Sendable {
     public struct Address: Hashable, Sendable {
         /// Decoded display name, empty without one.
         public var name: String
+        /// The address alone.
         public var address: String
 
         /// What lists are sorted by: the name, or else the address.
         public var sortForm: String { name.isEmpty ? address : name }
     }
 
+    /// Its subject, in the forms that the server keeps.
     public var subject: Subject
     /// The From header as the metadata key `s` has it: as written, on one line.
     public var from: String

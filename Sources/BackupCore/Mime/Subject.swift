@@ -10,6 +10,7 @@ public struct Subject: Hashable, Sendable {
     /// Whether the prefix says that the message answers or forwards another.
     public let isReply: Bool
 
+    /// Splits a decoded subject.
     public init(raw: String) {
         self.raw = raw
         var text = Array(raw.unicodeScalars)

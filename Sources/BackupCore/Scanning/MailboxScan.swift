@@ -3,16 +3,22 @@ import RedoLog
 
 /// What a scan did, in the words of the manual's statistics.
 public struct ScanStatistics: Hashable, Sendable {
+    /// Mailboxes scanned.
     public var accounts = 0
+    /// Rows looked at.
     public var checkedItems = 0
+    /// States written.
     public var newMetadata = 0
+    /// Contents read from the server's store.
     public var newFiles = 0
+    /// Items found to be gone.
     public var deletedItems = 0
     /// Contents that could not be read: each is in `problems`.
     public var skippedItems = 0
     /// "item 257 of alice@example.com: …", at most the first 1,000.
     public var problems: [String] = []
 
+    /// Nothing was done yet.
     public init() {}
 
     mutating func report(_ problem: String) {

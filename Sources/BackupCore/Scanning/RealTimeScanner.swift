@@ -288,5 +288,6 @@ public struct FollowStatistics: Hashable, Sendable {
     /// What the log told of itself: gaps, damage, truncation.
     public var notices: [String] = []
 
+    /// Nothing was read yet.
     public init() {}
 }
