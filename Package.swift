@@ -39,7 +39,7 @@ let package = Package(
             name: "BackupCore",
             dependencies: [
                 "RedoLog", "BackupStore", "CGMime", .product(name: "Logging", package: "swift-log"),
-                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .target(
             name: "SandboxServer",
@@ -50,8 +50,9 @@ let package = Package(
         .executableTarget(
             name: "zxbackup",
             dependencies: [
-                "SandboxServer", "Yams", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
+                "SandboxServer", "BackupCore", "BackupStore", "RedoLog", "Yams",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "SystemPackage", package: "swift-system"),
             ]),
 
         // Small programs that show a beginning; built with everything else.
@@ -68,7 +69,8 @@ let package = Package(
             name: "BackupCoreTests", dependencies: ["BackupCore", "SandboxServer", "CZlib"], exclude: ["Fixtures"]),
         .testTarget(
             name: "SandboxServerTests", dependencies: ["SandboxServer", "BackupCore", "RedoLog"], exclude: ["Fixtures"]),
-        .testTarget(name: "ZxbackupTests", dependencies: ["zxbackup"]),
+        .testTarget(
+            name: "ZxbackupTests", dependencies: ["zxbackup", "SandboxServer", "BackupCore"], exclude: ["Snapshots"]),
     ],
     swiftLanguageModes: [.v6]
 )

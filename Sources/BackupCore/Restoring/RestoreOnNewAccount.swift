@@ -1,0 +1,107 @@
+import BackupStore
+import SystemPackage
+
+/// Brings a mailbox back as it was at a moment, into an account that is made for it.
+///
+/// Interrupted and run again with the same parameters, it continues with the same state of the mailbox and restores nothing
+/// twice. An account that somebody else made is refused.
+public struct RestoreOnNewAccount: Sendable {
+    /// Name or id of the account in the backup; deleted accounts too.
+    public var source: String
+    /// Address of the account to be made.
+    public var destination: String
+    public var moment: RestoreMoment
+    /// Whether the new account is hidden from the address list.
+    public var hidesInGAL = false
+
+    public init(source: String, destination: String, moment: RestoreMoment) {
+        self.source = source
+        self.destination = destination
+        self.moment = moment
+    }
+
+    /// Runs the restore.
+    ///
+    /// - Parameters:
+    ///   - store: the backup path; a reader will do.
+    ///   - target: the server.
+    ///   - stateFolder: where id maps and what was begun are kept.
+    ///   - stop: asked between items.
+    ///   - progress: called now and then with the figures so far.
+    /// - Throws: `CoreError`, before anything is written, for what cannot be restored at all. What happens to single items is
+    ///   in the report.
+    public func run(
+        from store: any StoreReading, to target: any MailTarget, stateFolder: FilePath, stop: @escaping () -> Bool = { false },
+        progress: @escaping (RestoreReport) -> Void = { _ in }
+    ) throws -> RestoreReport {
+        let info = try store.info()
+        let account = try BackedUpAccount.find(source, in: store)
+        let records = try RestoreRecords(folder: stateFolder)
+        let known = try records.find(server: target.identity.id, destination: destination)
+        let existing = try target.findAccount(destination)
+        let wanted = RestoreRecords.Record(
+            server: target.identity.id, destination: destination, store: info.storeID, source: account.entry.id,
+            moment: moment.description, sequence: 0, account: nil, isFinished: false)
+        if let existing { try refuse(existing, known, wanted) }
+
+        let selection = try Selection(
+            account: account.entry.id, at: moment, from: existing == nil ? nil : known?.sequence, in: store)
+        var record = wanted
+        record.sequence = selection.cut.sequence
+        record.account = existing?.id
+        try records.keep(record)
+
+        let entry = try existing ?? target.createAccount(name: destination, attributes: attributes(selection, account, info, target, store))
+        record.account = entry.id
+        try records.keep(record)
+
+        let mailbox = try target.openMailbox(accountID: entry.id)
+        let map = try IDMap(
+            folder: stateFolder, account: entry.id, mailbox: mailbox.mailboxID,
+            origin: "\(info.storeID)/\(account.entry.id)/\(selection.generation ?? 0)")
+        var report = RestoreReport(source: account.entry, destination: entry, selection: selection)
+        report.isContinued = existing != nil
+        let execution = RestoreExecution(
+            store: store, mailbox: mailbox, map: map, spool: stateFolder, report: report, stop: stop, progress: progress)
+        do {
+            try execution.run()
+        } catch {
+            try? map.close()  // What made the restore end is the error to be told; the intents are durable already.
+            throw error
+        }
+        try map.close()
+        record.isFinished = true
+        try records.keep(record)
+        return execution.report
+    }
+
+    /// Refuses an account that is there, unless an interrupted restore with the same parameters made it.
+    private func refuse(_ existing: AccountEntry, _ known: RestoreRecords.Record?, _ wanted: RestoreRecords.Record) throws {
+        func refusal(_ reason: String, _ remedy: String) -> CoreError {
+            CoreError(
+                .alreadyExists, doing: "restoring on a new account", subject: destination, reason: reason, remedy: remedy)
+        }
+        guard let known, known.account == nil || known.account == existing.id else {
+            throw refusal("the destination account exists already", "Choose another name, or delete that account first")
+        }
+        guard !known.isFinished else {
+            throw refusal("the destination account exists already: an earlier restore made it and was completed", "Choose another name, or delete that account first")
+        }
+        guard known.store == wanted.store, known.source == wanted.source, known.moment == wanted.moment else {
+            throw refusal(
+                "the destination account was made by another restore, which was interrupted (account \(known.source), \(known.moment))",
+                "Run that one again to complete it, or delete the account first")
+        }
+    }
+
+    /// What of the account, as it was at that moment, a new account may have too.
+    private func attributes(
+        _ selection: Selection, _ account: BackedUpAccount, _ info: StoreInfo, _ target: any MailTarget, _ store: any StoreReading
+    ) throws -> [String: [String]] {
+        let then = try store.history(of: .accountInfo(account.entry.id)).state(at: selection.cut.sequence)
+        let entry = then.flatMap { AccountEntry(id: account.entry.id, fields: $0.fields) } ?? account.entry
+        var attributes = TravellingAttributes.of(entry, sameServer: info.serverID == target.identity.id)
+        if hidesInGAL { attributes["zimbraHideInGal"] = ["TRUE"] }
+        return attributes
+    }
+}

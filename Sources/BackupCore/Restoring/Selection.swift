@@ -1,0 +1,119 @@
+import BackupStore
+
+/// The mailbox of an account at a moment: a prefix of its changes, never a mixture (R14).
+public struct Selection: Sendable {
+    /// Id of the account.
+    public var account: String
+    /// The prefix: the last change included and the first one left out.
+    public var cut: Cut
+    /// Which life of the mailbox is meant: ids of another one are other items (R9).
+    public var generation: Int64?
+    /// What the administrator should know about the moment.
+    public var warnings: [String]
+    /// Why the account needs a scan, and which items are in doubt (R15).
+    public var marks: [Mark]
+
+    /// Finds the prefix.
+    ///
+    /// - Parameter sequence: the commit sequence that an interrupted restore began with; it is kept, whatever came since.
+    /// - Throws: `beforeFirstScan` for a moment that the backup cannot answer for; `unknownAccount`.
+    public init(account: String, at moment: RestoreMoment, from sequence: UInt64? = nil, in store: any StoreReading) throws {
+        self.account = account
+        warnings = []
+        marks = try store.marks(account)
+        guard let known = try store.changes(of: account) else {
+            throw CoreError(
+                .unknownAccount, doing: "choosing what to restore", subject: "account \(account)",
+                reason: "the backup holds no change of its mailbox", remedy: "getAvailableAccounts lists the accounts")
+        }
+        let lives = try store.history(of: .mailbox(account)).lines
+        cut = Cut(last: known.last, next: nil, clockSteppedBack: false)
+        switch moment {
+        case .last: break
+        case .second(let second):
+            guard let found = try store.cut(account, atOrBeforeSecond: second) else {
+                throw Self.tooEarly(account, moment, known.first)
+            }
+            cut = found
+        case .change(let change):
+            guard let found = try store.cut(account, change: change) else { throw Self.tooEarly(account, moment, known.first) }
+            cut = found
+        }
+        if let sequence {
+            cut.last.sequence = sequence
+        } else if case .last = moment {
+            try stepBeforeDeletion(lives)
+        }
+
+        // Before the scan that first saw the mailbox is complete, a prefix of its changes would be a part of the mailbox.
+        if let first = lives.first, cut.sequence < first.sequence { throw Self.tooEarly(account, moment, known.first) }
+        let life = lives.last { $0.sequence <= cut.sequence }
+        generation = life?.generation
+        if case .change(let change) = moment, let scanned = life?.fields["scanned_change"]?.int, change < scanned {
+            throw Self.tooEarly(account, moment, known.first)
+        }
+        if let life, life.fields["deleted"]?.bool == true {
+            throw CoreError(
+                .unknownAccount, doing: "choosing what to restore", subject: "account \(account) at \(moment)",
+                reason: "its mailbox had been deleted by then",
+                remedy: "The date 'last' means the mailbox as it was just before its deletion")
+        }
+        if cut.clockSteppedBack {
+            warnings.append("The server's clock stepped back before this moment: changes with a later time are included.")
+        }
+    }
+
+    /// The mailbox just before its deletion, when that is the last thing known of it.
+    private mutating func stepBeforeDeletion(_ lives: [HistoryLine]) throws {
+        guard let end = lives.last, end.fields["deleted"]?.bool == true else { return }
+        let deletion = AccountChange(sequence: end.sequence, time: end.time, change: end.change, generation: end.generation)
+        guard let before = lives.dropLast().last else { return }
+        cut = Cut(
+            last: AccountChange(
+                sequence: end.sequence - 1, time: end.time, change: end.change.map { $0 - 1 }, generation: before.generation),
+            next: deletion, clockSteppedBack: false)
+        warnings.append("The mailbox was deleted; it is restored as it was just before.")
+    }
+
+    private static func tooEarly(_ account: String, _ moment: RestoreMoment, _ first: AccountChange) -> CoreError {
+        CoreError(
+            .beforeFirstScan, doing: "choosing what to restore", subject: "account \(account) at \(moment)",
+            reason: "the backup knows the account from its first scan on, in second \(first.time / 1000) "
+                + (first.change.map { "(change \($0))" } ?? ""),
+            remedy: "Choose that moment or a later one")
+    }
+}
+
+/// What a history answers for one item at the selection's moment.
+enum SelectedState {
+    /// Not there at that moment, or deleted.
+    case absent
+    case alive(ItemState)
+    /// The history is damaged where the answer would be.
+    case broken(String)
+}
+
+extension Selection {
+    /// The state of an item at the moment, given its latest one.
+    func state(of latest: IndexedItem, _ store: any StoreReading) throws -> SelectedState {
+        guard case .item(_, let id) = latest.key, latest.firstSequence <= cut.sequence else { return .absent }
+        if latest.sequence <= cut.sequence {
+            return chosen(id, latest.fields, latest.blobs, latest.generation)
+        }
+        let history = try store.history(of: latest.key)
+        guard let place = history.lines.lastIndex(where: { $0.sequence <= cut.sequence }) else {
+            return history.damage.isEmpty ? .absent : .broken("\(history.damage[0])")
+        }
+        let line = history.lines[place]
+        // A line that could not be read may have stood between this one and the next.
+        let next = place + 1 < history.lines.count ? history.lines[place + 1].ordinal : latest.ordinal
+        if next > line.ordinal + 1, let damage = history.damage.first { return .broken("\(damage)") }
+        return chosen(id, line.fields, line.blobs, line.generation)
+    }
+
+    private func chosen(_ id: Int64, _ fields: JSONObject, _ blobs: [BlobReference], _ generation: Int64) -> SelectedState {
+        if let expected = self.generation, expected != generation { return .absent }
+        guard let state = ItemState(id: id, fields: fields, blobs: blobs) else { return .broken("its state names no type") }
+        return state.deleted ? .absent : .alive(state)
+    }
+}
