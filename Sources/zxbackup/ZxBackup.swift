@@ -1,4 +1,13 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
 @main
 struct ZxBackup {
-    static func main() {}
+    static func main() {
+        let status = CommandLineProgram(console: .standard).run(Array(CommandLine.arguments.dropFirst()))
+        exit(status.rawValue)
+    }
 }

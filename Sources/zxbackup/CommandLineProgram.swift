@@ -1,0 +1,102 @@
+import ArgumentParser
+import BackupCore
+import BackupStore
+
+/// What the process returns to its caller.
+enum CommandStatus: Int32, Sendable {
+    case successful = 0
+    case failed = 1
+    case stopped = 2
+    case removed = 3
+    case interrupted = 4
+    /// The command line was not understood (`EX_USAGE`).
+    case usage = 64
+}
+
+/// From a command line to an exit status: the one place where errors are printed.
+struct CommandLineProgram: Sendable {
+    var console: Console
+
+    func run(_ arguments: [String]) -> CommandStatus {
+        do {
+            switch try Grammar(commands: CommandTable.all).parse(arguments) {
+            case .help:
+                console.write(HelpPage.overview(CommandTable.all))
+                return .successful
+            case .helpOf(let command):
+                if command.availability == .subtree { return runSubtree(command, ["--help"]) }
+                console.write(HelpPage.page(command))
+                return .successful
+            case .subtree(let command, let options, let words):
+                return runSubtree(command, words + (options.json ? ["--json"] : []))
+            case .run(let invocation):
+                return try run(invocation)
+            }
+        } catch let error as UsageError {
+            console.errors(error.message + "\n")
+            if let command = error.command { console.errors("\n" + HelpPage.page(command)) }
+            return .usage
+        } catch {
+            console.errors("\(error)\n")
+            return .failed
+        }
+    }
+
+    private func run(_ invocation: Invocation) throws -> CommandStatus {
+        guard invocation.command.availability == .built, let command = commandType(invocation.command.name) else {
+            throw NotAvailable(what: "command \(invocation.command.name)")
+        }
+        if let host = invocation.options.host, !["localhost", hostName()].contains(host.lowercased()) {
+            throw NotAvailable(what: "option --host \(host)")
+        }
+        return try command.run(invocation, console)
+    }
+
+    private func runSubtree(_ command: CommandSpecification, _ words: [String]) -> CommandStatus {
+        guard let type = subtreeType(command.name) else {
+            console.errors("\(NotAvailable(what: "command \(command.name)"))\n")
+            return .failed
+        }
+        var words = words
+        // Commands are matched without regard to case here too.
+        if let first = words.first, !first.hasPrefix("-") { words[0] = first.lowercased() }
+        do {
+            var parsed = try type.parseAsRoot(words)
+            try parsed.run()
+            return .successful
+        } catch {
+            let message = type.fullMessage(for: error)
+            let code = type.exitCode(for: error)
+            if !message.isEmpty {
+                if code.isSuccess { console.write(message + "\n") } else { console.errors(message + "\n") }
+            }
+            return CommandStatus(rawValue: code.rawValue) ?? .failed
+        }
+    }
+}
+
+/// A command: reads its parameters, calls the engine, prints.
+protocol Command {
+    static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus
+}
+
+/// The built commands by the name of the table.
+private func commandType(_ name: String) -> (any Command.Type)? {
+    switch name {
+    case "getItem": GetItem.self
+    case "getAccountInfo": GetAccountInfo.self
+    case "getAvailableAccounts": GetAvailableAccounts.self
+    case "init": Init.self
+    case "serve": Serve.self
+    case "rebuildIndex": RebuildIndex.self
+    case "doRestoreOnNewAccount": DoRestoreOnNewAccount.self
+    default: nil
+    }
+}
+
+/// The sub-trees by the name of the table.
+private func subtreeType(_ name: String) -> (any ParsableCommand.Type)? {
+    switch name {
+    default: nil
+    }
+}

@@ -1,0 +1,90 @@
+import BackupCore
+import BackupStore
+
+/// `serve`: scans accounts never seen, then follows the redo log until SIGTERM or SIGINT.
+enum Serve: Command {
+    static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
+        let configuration = try invocation.configuration()
+        let path = invocation.backupPath(configuration)
+        let source = try configuration.openSource()
+        StopRequest.install()
+        let store = try StoreWriter(opening: path, serverID: source.identity.id)
+        var lines = ProgressLines(console: console, json: invocation.options.json, everySecond: invocation.options.progress)
+        lines.say("serve", ["server": .string(source.identity.name), "backup_path": .string(path.string)])
+        // A path that nothing was written to has nothing to recover; its index is made now.
+        if store.lastSequence > 0 { lines.show(store.recovery) }
+
+        let engine = try BackupEngine(source: source, store: store)
+        let scanned = try engine.begin { name, statistics in
+            lines.say("scanned", ["account": .string(name), "items": .int(Int64(statistics.checkedItems))])
+            for problem in statistics.problems { lines.say("problem", ["reason": .string(problem)]) }
+        }
+        if invocation.flag("once") {
+            try engine.catchUp { lines.follow($0) }
+        } else {
+            try engine.follow(until: { StopRequest.isMade }, idle: { lines.follow($0) })
+        }
+        lines.end(engine.statistics)
+        try engine.close()
+        lines.say("closed", ["scanned_items": .int(Int64(scanned.checkedItems)), "last_sequence": .int(Int64(store.lastSequence))])
+        return .successful
+    }
+}
+
+/// What the service prints: a line when something happened, and with `--progress` one a second.
+private struct ProgressLines {
+    let console: Console
+    let json: Bool
+    let everySecond: Bool
+    private var shownNotices = 0
+    private var shownTransactions = 0
+    private var lastLine = ContinuousClock.now
+
+    init(console: Console, json: Bool, everySecond: Bool) {
+        self.console = console
+        self.json = json
+        self.everySecond = everySecond
+    }
+
+    /// `28/02/2014 04:01:14 scanned account=… items=…`, or an object a line.
+    func say(_ event: String, _ members: JSONObject) {
+        let now = milliseconds()
+        guard !json else {
+            console.write(JSONValue.object(JSONObject(
+                [.init(name: "time", value: .string(TimeText.iso(now))), .init(name: "event", value: .string(event))] + members.members)))
+            return
+        }
+        let words = members.members.map { "\($0.name)=\($0.value.string ?? $0.value.json)" }.joined(separator: " ")
+        console.write("\(TimeText.local(now)) \(event) \(words)\n")
+    }
+
+    /// What opening the backup path had to repair; nothing after a clean end.
+    func show(_ recovery: RecoveryReport) {
+        guard !recovery.isClean else { return }
+        say("recovered", [
+            "transactions": .int(Int64(recovery.replayed)), "lines": .int(Int64(recovery.linesAppended)),
+            "index_rebuilt": .bool(recovery.indexRebuilt), "copy": .bool(recovery.wasCopy),
+        ])
+        for finding in recovery.findings { say("finding", ["reason": .string("\(finding)")]) }
+    }
+
+    mutating func follow(_ statistics: FollowStatistics) {
+        for notice in statistics.notices.dropFirst(shownNotices) { say("notice", ["reason": .string(notice)]) }
+        shownNotices = max(shownNotices, statistics.notices.count)
+        let now = ContinuousClock.now
+        guard everySecond, statistics.transactions != shownTransactions, now - lastLine >= .seconds(1) else { return }
+        lastLine = now
+        shownTransactions = statistics.transactions
+        say("followed", ["transactions": .int(Int64(statistics.transactions))])
+    }
+
+    mutating func end(_ statistics: FollowStatistics) {
+        follow(statistics)
+        var members: JSONObject = ["transactions": .int(Int64(statistics.transactions)), "skipped": .int(Int64(statistics.skipped))]
+        if !statistics.unapplied.isEmpty {
+            members["not_applied_yet"] = .object(JSONObject(
+                statistics.unapplied.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .int(Int64($0.value))) }))
+        }
+        say("followed", members)
+    }
+}

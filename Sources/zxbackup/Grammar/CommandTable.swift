@@ -1,0 +1,175 @@
+/// Every command, in the order of the help page.
+///
+/// Names, parameters and defaults are those that administrators know from `zxsuite backup` and `carbonio backup`.
+enum CommandTable {
+    static let all: [CommandSpecification] = service + reading + restoring + scanning + upkeep + queue
+
+    private static let notifications = Parameter.optional("notifications", .addresses, refused: .everything)
+    private static let backupPath = Parameter.optional("backup_path", .path, "the configured backup path")
+    private static let applyHSM = Parameter.optional("apply_hsm", .boolean, "false", refused: .value("true"))
+    private static let hideInGAL = Parameter.optional("hide_in_gal", .boolean, "false")
+
+    private static let service: [CommandSpecification] = [
+        CommandSpecification(
+            "init", "Makes a backup path for the configured server.", [backupPath],
+            examples: [.init(command: "init", meaning: "Makes the configured backup path, which must be empty or not exist yet.")],
+            availability: .built),
+        CommandSpecification(
+            "serve", "Runs the service: scans accounts never seen, then follows the server's redo log.", [.optional("once", .boolean, "false")],
+            examples: [
+                .init(command: "serve", meaning: "Follows the redo log until SIGTERM or Ctrl+C."),
+                .init(command: "serve --once", meaning: "Catches up with the server, and ends."),
+            ], availability: .built),
+        CommandSpecification("status", "Answers in one screen: am I protected?"),
+        CommandSpecification("doctor", "Looks at the host, says what will not work and what to do."),
+        CommandSpecification(
+            "sandbox", "A small mail server in a folder, for trials and tests.", examples: [.init(command: "sandbox --help", meaning: "Lists its commands.")],
+            availability: .subtree),
+        CommandSpecification(
+            "redolog", "Reads redo logs: dump, verify.", examples: [.init(command: "redolog --help", meaning: "Lists its commands.")],
+            availability: .subtree),
+    ]
+
+    private static let reading: [CommandSpecification] = [
+        CommandSpecification(
+            "getItem", "Shows the states of an item.",
+            [
+                .mandatory("account", .account), .mandatory("item", .number), backupPath,
+                .optional("dump_blob", .boolean, "false"), .optional("date", .date(words: ["last", "all"]), "last"),
+            ],
+            examples: [
+                .init(command: "getItem john@example.com 24700 date all", meaning: "Shows every state that item 24700 of John's mailbox had."),
+                .init(command: "getItem john@example.com 24700 dump_blob true", meaning: "Shows its last state, and then its content."),
+            ], availability: .built),
+        CommandSpecification(
+            "getAccountInfo", "Shows what is kept of an account: attributes, aliases, preferences.",
+            [
+                .mandatory("account", .account), backupPath,
+                .optional("date", .date(words: ["most_recent", "least_recent", "all"]), "most_recent"),
+                .optional("backupstats", .boolean, "false"),
+            ],
+            examples: [
+                .init(command: "getAccountInfo john@example.com backupstats true", meaning: "Shows John's account as it is now, and figures of its backup.")
+            ], availability: .built),
+        CommandSpecification(
+            "getAvailableAccounts", "Lists the accounts of the backup.",
+            [
+                .optional("date", .date(words: ["last"]), "last"), backupPath, .optional("domains", .list, "all"),
+                .optional("hide_deleted", .boolean, "false"), .optional("hide_system_accounts", .boolean, "true"),
+                .optional("hide_existing_accounts", .boolean, "false"), .optional("output_file", .path),
+                .optional("output_headers", .choice(["accountMap", "accountList", "accountIdList", "accountAndIdList"]), "accountAndIdList"),
+            ],
+            examples: [
+                .init(command: "getAvailableAccounts domains example.com", meaning: "Lists the accounts of example.com."),
+                .init(command: "getAvailableAccounts output_file accounts.txt output_headers accountList", meaning: "Writes their names to a file, one a line."),
+            ], availability: .built),
+        CommandSpecification(
+            "getAvailableDomains", "Lists the domains of the backup.",
+            [.mandatory("date", .date(words: ["last"])), .mandatory("backup_path", .path)]),
+        CommandSpecification("getBackupInfo", "Shows what a backup path says of itself.", [backupPath]),
+        CommandSpecification(
+            "doItemSearch", "Finds items in the backup.",
+            [
+                .mandatory("account", .account), backupPath, .optional("id", .number), .optional("search_string", .text),
+                .optional("type", .choice(["message", "contact", "folder", "document", "appointment", "task", "all"]), "message"),
+                .optional("before", .date(words: [])), .optional("after", .date(words: [])),
+                .optional("search_filter", .choice(["all", "deleted", "not_deleted"]), "deleted"), .optional("raw_metadata", .boolean, "false"),
+            ]),
+        CommandSpecification(
+            "getServerConfig", "Shows the server's configuration.",
+            [
+                .mandatory("type", .choice(["standard", "customizations"])), .optional("date", .date(words: ["last", "all"]), "last"), backupPath,
+                .optional("file", .path), .optional("query", .text), .optional("verbose", .boolean, "false"), .optional("colors", .boolean, "false"),
+            ]),
+        CommandSpecification("getMap", "Shows an import's id map as a table.", [.mandatory("file_path", .path)]),
+        CommandSpecification("getCOSBackupStatus", "Shows which COS are backed up.", [.optional("cos_name", .text, "all")]),
+    ]
+
+    private static let restoring: [CommandSpecification] = [
+        CommandSpecification(
+            "doRestoreOnNewAccount", "Restores a mailbox as of a date into a new account.",
+            [
+                .mandatory("source_account", .account), .mandatory("destination_account", .text),
+                .mandatory("date", .date(words: ["last"])), backupPath,
+                .optional("restore_chat_buddies", .boolean, "false", refused: .value("true")), applyHSM, hideInGAL,
+                .optional("restore_datasource", .boolean, "true"), .optional("undelete", .boolean, "false", refused: .value("true")),
+                .optional("undelete_start_date", .date(words: ["first"]), refused: .everything), notifications,
+            ],
+            examples: [
+                .init(
+                    command: "doRestoreOnNewAccount john@example.com john.restored@example.com \"28/02/2014 10:15:10\"",
+                    meaning: "Brings John's mailbox back as it was at that second, into a new account."),
+                .init(
+                    command: "doRestoreOnNewAccount john@example.com john.restored@example.com last",
+                    meaning: "The same as of the last known state; works for deleted accounts too."),
+            ],
+            notes: [
+                "The destination account is created; one that exists is refused, unless this command made it and was interrupted:",
+                "run again with the same parameters, it continues and restores nothing twice.",
+            ], availability: .built),
+        CommandSpecification(
+            "doRestoreDeletedAccount", "Restores a deleted account as it was at the moment of its deletion.",
+            [
+                .mandatory("source_account", .account), .mandatory("destination_account", .text), .optional("date", .date(words: ["last"]), "last"),
+                hideInGAL, applyHSM, notifications,
+            ]),
+        CommandSpecification(
+            "doUndelete", "Brings back what was deleted between two dates.",
+            [
+                .mandatory("account", .account), .mandatory("start_date", .date(words: ["first"])), .mandatory("end_date", .date(words: ["last"])),
+                .optional("target_original_folder", .boolean, "false"), applyHSM, notifications,
+            ]),
+        CommandSpecification(
+            "doItemRestore", "Restores one item.",
+            [
+                .mandatory("account_name", .account), .mandatory("item_id", .number), .optional("date", .date(words: ["last"]), "last"),
+                .optional("restore_folder", .text),
+            ]),
+        CommandSpecification(
+            "doExportMailbox", "Writes a mailbox as of a date into plain files.",
+            [
+                .mandatory("account", .account), .mandatory("destination_path", .path), .optional("date", .date(words: ["last"]), "last"),
+                .optional("format", .choice(["eml", "maildir", "mbox", "tgz"]), "eml"),
+            ]),
+        CommandSpecification(
+            "doExternalRestore", "Imports accounts, domains, COS and lists from another server's backup.",
+            [.mandatory("source_path", .path)]),
+        CommandSpecification("doRawRestore", "Restores a server's accounts under their own ids, without blobs.", [.mandatory("source_path", .path)]),
+        CommandSpecification("doRestoreBlobs", "Puts missing or broken blobs of a volume back.", [.mandatory("volume_id", .number)]),
+        CommandSpecification("doExport", "Copies the latest states into an empty backup path.", [.mandatory("destination_path", .path)]),
+    ]
+
+    private static let scanning: [CommandSpecification] = [
+        CommandSpecification("doSmartScan", "Scans what changed since the last scan.", acceptsStart: true),
+        CommandSpecification("doAccountScan", "Scans one account.", [.mandatory("account", .account)]),
+        CommandSpecification("doBackupLDAP", "Dumps the directory.", acceptsStart: true),
+        CommandSpecification("doBackupCluster", "Dumps the cluster's configuration.", acceptsStart: true),
+        CommandSpecification("doBackupServerCustomizations", "Archives the server's customized files.", acceptsStart: true),
+        CommandSpecification("doEnableDisableCOS", "Switches the backup of a COS on or off.", [.mandatory("cos_name", .text), .mandatory("action", .choice(["enable", "disable"]))]),
+    ]
+
+    private static let upkeep: [CommandSpecification] = [
+        CommandSpecification(
+            "rebuildIndex", "Builds the index of the backup path anew from the histories and the journal.", [backupPath],
+            examples: [.init(command: "rebuildIndex", meaning: "The index may be deleted at any time; this brings it back.")], availability: .built),
+        CommandSpecification("doPurge", "Removes what retention no longer asks for.", [.optional("purgeDays", .number), backupPath]),
+        CommandSpecification("doCoherencyCheck", "Checks the backup path, and repairs it.", [.mandatory("backup_path", .path)]),
+        CommandSpecification("doCheckShares", "Reports every inconsistent share of local accounts.", acceptsStart: true),
+        CommandSpecification("doFixShares", "Repairs shares with an import's id map.", [.mandatory("import_idmap_file", .path)]),
+        CommandSpecification("legalHold", "Shows, sets and lifts the legal hold of accounts.", [.mandatory("action", .choice(["get", "set", "unset"]))]),
+        CommandSpecification("getProperty", "Shows properties.", [.optional("name", .text)]),
+        CommandSpecification("setProperty", "Sets a property.", [.mandatory("name", .text), .mandatory("value", .text)]),
+        CommandSpecification("scheduler", "Shows and sets the schedules.", [.mandatory("job", .choice(["SmartScan", "purge", "coherencyCheck"]))]),
+    ]
+
+    private static let queue: [CommandSpecification] = [
+        CommandSpecification("getAllOperations", "Lists running and queued operations.", [.optional("verbose", .boolean, "false")]),
+        CommandSpecification("monitor", "Follows an operation.", [.mandatory("operation_uuid", .text)]),
+        CommandSpecification("doStopOperation", "Stops an operation, or takes it out of the queue.", [.mandatory("operation_uuid", .text)]),
+        CommandSpecification("doStopAllOperations", "Stops the running operation and empties the queue."),
+        CommandSpecification("getServices", "Lists the services."),
+        CommandSpecification("doStartService", "Starts a service.", [.mandatory("service_name", .text)]),
+        CommandSpecification("doStopService", "Stops a service.", [.mandatory("service_name", .text)]),
+        CommandSpecification("doRestartService", "Restarts a service.", [.mandatory("service_name", .text)]),
+    ]
+}
