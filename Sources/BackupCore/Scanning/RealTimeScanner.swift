@@ -22,6 +22,8 @@ final class RealTimeScanner {
     var unsettled: Set<String> = []
     var hasLookedForUntoldLives = false
     private var pending = 0
+    /// When the server committed what the pending group holds.
+    private var pendingCommits: [Int64] = []
     private var groupBegan = ContinuousClock.now
     private(set) var statistics = FollowStatistics()
 
@@ -62,6 +64,7 @@ final class RealTimeScanner {
         case .transaction(let transaction):
             try take(transaction)
             statistics.transactions += 1
+            if pending > 0 { pendingCommits.append(transaction.commitTimestamp) }
             if pending >= Self.groupSize || pending > 0 && ContinuousClock.now - groupBegan >= Self.groupTime { try commit() }
         case .repeatedEnd(_, mailboxID: let mailbox, committed: _):
             try mark(mailbox: mailbox, "the server recovered from a crash and repeated changes under their old numbers")
@@ -82,6 +85,9 @@ final class RealTimeScanner {
         guard pending > 0 else { return }
         try store.commit()
         pending = 0
+        let now = WallClock.milliseconds
+        for time in pendingCommits { statistics.lag.add(milliseconds: now - time) }
+        pendingCommits.removeAll(keepingCapacity: true)
     }
 
     // MARK: One transaction
@@ -285,6 +291,8 @@ public struct FollowStatistics: Hashable, Sendable {
     public var skipped = 0
     /// Operations that are not applied yet, by name.
     public var unapplied: [String: Int] = [:]
+    /// From the server's commit to the durable state, of each transaction.
+    public var lag = LagHistogram()
     /// What the log told of itself: gaps, damage, truncation.
     public var notices: [String] = []
 
