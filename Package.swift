@@ -62,6 +62,10 @@ let package = Package(
         .executableTarget(
             name: "ScenarioHarness", dependencies: ["BackupCore", "SandboxServer"], path: "Examples/ScenarioHarness"),
 
+        // Measurements, run by hand (Benchmarks/README.md).
+        .executableTarget(
+            name: "FollowLatency", dependencies: ["BackupCore", "SandboxServer"], path: "Benchmarks/FollowLatency"),
+
         .testTarget(
             name: "RedoLogTests", dependencies: ["RedoLog"], exclude: ["Fixtures"]),
         .testTarget(name: "BackupStoreTests", dependencies: ["BackupStore"]),
