@@ -93,7 +93,7 @@ public struct NewMessage: Hashable, Sendable {
     public var date: Int64
     /// With `Flags.unread` where it is unread.
     public var flags: Flags
-    /// Names of tags that exist already.
+    /// Names of tags; one that the mailbox does not have becomes an implicit tag.
     public var tags: [String]
     /// Uncompressed bytes.
     public var size: Int64

@@ -10,10 +10,12 @@ public struct RestoreOnNewAccount: Sendable {
     public var source: String
     /// Address of the account to be made.
     public var destination: String
+    /// Which moment of the mailbox is brought back.
     public var moment: RestoreMoment
     /// Whether the new account is hidden from the address list.
     public var hidesInGAL = false
 
+    /// A restore of one mailbox; nothing happens before `run`.
     public init(source: String, destination: String, moment: RestoreMoment) {
         self.source = source
         self.destination = destination

@@ -18,6 +18,7 @@ public struct RestoreReport: Sendable {
     public struct Unrestored: Sendable, Hashable {
         /// Its id in the source mailbox.
         public var id: Int64
+        /// Why.
         public var reason: Reason
         /// The error, for the administrator; empty where an earlier item had the same (R12).
         public var detail: String
@@ -29,17 +30,21 @@ public struct RestoreReport: Sendable {
     public var destination: AccountEntry
     /// Items that the selection holds.
     public internal(set) var asked: Int64 = 0
+    /// Items that the target has now.
     public internal(set) var restored: Int64 = 0
     /// Restored by an earlier run and still there.
     public internal(set) var skipped: Int64 = 0
+    /// Items that it has not, each with its reason.
     public internal(set) var unrestored: [Unrestored] = []
     /// Bytes of content that the target took.
     public internal(set) var bytes: Int64 = 0
-    /// Grants given, and those that the server refused.
+    /// Grants that the target has now.
     public internal(set) var grants: Int64 = 0
+    /// Grants that the server refused.
     public internal(set) var refusedGrants: Int64 = 0
     /// Which changes are in it, and what there is to say about them.
     public var selection: Selection
+    /// What an administrator should know, in words; at most a thousand.
     public internal(set) var warnings: [String] = []
     /// Whether an interrupted restore was continued.
     public internal(set) var isContinued = false
