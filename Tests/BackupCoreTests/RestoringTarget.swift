@@ -1,0 +1,159 @@
+import BackupCore
+import BackupStore
+import RedoLog
+
+/// A mail server in memory that can refuse, lose its answer, or call a test at any write.
+final class MemoryTarget: MailTarget, @unchecked Sendable {
+    // Unchecked: a restore calls from one thread.
+
+    /// What happens to a write.
+    enum Fault {
+        /// Thrown, and nothing was written.
+        case refused
+        /// Written, and thrown all the same: the answer got lost.
+        case answerLost
+    }
+
+    struct Message: Hashable {
+        var id: Int64
+        var message: NewMessage
+        var bytes: [UInt8]
+        var digest: String
+    }
+
+    /// Everything that a crash of the restore leaves as it is.
+    struct State {
+        var accounts: [String: AccountEntry] = [:]
+        var folders: [Int64: ItemRow] = [:]
+        var tags: [TagRow] = []
+        var messages: [Message] = []
+        var grants: [(folder: Int64, grant: Grant)] = []
+        var nextID: Int64 = 257
+    }
+
+    struct Refusal: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    var state = State()
+    let identity = MailServerIdentity(id: "7a9e2d54-0000-4000-8000-000000000001", name: "target.example.com")
+    /// Asked before each write, by its number from 0 and its name.
+    var fault: (Int, String) -> Fault? = { _, _ in nil }
+    /// Told after each write.
+    var written: (Int, String) -> Void = { _, _ in }
+    private(set) var writes = 0
+
+    func findAccount(_ nameOrID: String) throws -> AccountEntry? {
+        state.accounts.values.first { $0.id == nameOrID || $0.name == nameOrID.lowercased() }
+    }
+
+    func createAccount(name: String, attributes: [String: [String]]) throws -> AccountEntry {
+        try write("createAccount") {
+            let entry = AccountEntry(id: "0000000\(state.accounts.count)-1111-4111-8111-111111111111", name: name, attributes: attributes)
+            state.accounts[entry.id] = entry
+            return entry
+        }
+    }
+
+    func modifyAccount(_ accountID: String, attributes: [String: [String]]) throws {}
+
+    func openMailbox(accountID: String) throws -> any TargetMailbox {
+        if state.folders.isEmpty {
+            for row in SystemFolders.rows { state.folders[row.id] = row }
+        }
+        return MemoryTargetMailbox(server: self)
+    }
+
+    func write<Result>(_ name: String, _ body: () throws -> Result) throws -> Result {
+        let number = writes
+        writes += 1
+        let fault = fault(number, name)
+        if fault == .refused { throw Refusal(description: "\(name) refused") }
+        let result = try body()
+        written(number, name)
+        if fault == .answerLost { throw Refusal(description: "answer to \(name) lost") }
+        return result
+    }
+}
+
+/// The one mailbox of a ``MemoryTarget``.
+private struct MemoryTargetMailbox: TargetMailbox {
+    let server: MemoryTarget
+    var mailboxID: Int64 { 7 }
+
+    func folders() throws -> [ItemRow] { server.state.folders.values.sorted { $0.id < $1.id } }
+
+    func tags() throws -> [TagRow] { server.state.tags }
+
+    func createFolder(_ folder: NewFolder) throws -> Int64 {
+        try server.write("createFolder \(folder.name)") {
+            guard server.state.folders[folder.parentID] != nil else { throw MemoryTarget.Refusal(description: "no parent") }
+            let taken = server.state.folders.values.contains {
+                $0.folderID == folder.parentID && $0.name?.lowercased() == folder.name.lowercased()
+            }
+            guard !taken else { throw MemoryTarget.Refusal(description: "there is a folder of that name") }
+            var row = ItemRow(id: next(), type: .folder)
+            row.name = folder.name
+            row.folderID = folder.parentID
+            row.flags = folder.flags
+            row.date = (folder.date ?? 0) / 1000
+            server.state.folders[row.id] = row
+            return row.id
+        }
+    }
+
+    func updateFolder(_ id: Int64, with folder: NewFolder) throws {
+        try server.write("updateFolder \(id)") { server.state.folders[id]?.flags = folder.flags }
+    }
+
+    func createTag(name: String, color: Int64?) throws -> Int64 {
+        try server.write("createTag \(name)") {
+            let tag = TagRow(id: next(), name: name, color: color)
+            server.state.tags.append(tag)
+            return tag.id
+        }
+    }
+
+    func addMessage(_ message: NewMessage, content: @escaping ByteReader) throws -> Int64 {
+        try server.write("addMessage") {
+            var bytes: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            while case let count = try buffer.withUnsafeMutableBytes({ try content($0) }), count > 0 { bytes += buffer[..<count] }
+            let id = next()
+            let digest = bytes.withUnsafeBytes { BlobID(of: $0) }.description
+            server.state.messages.append(.init(id: id, message: message, bytes: bytes, digest: digest))
+            return id
+        }
+    }
+
+    func findMessages(folderID: Int64, digest: String, date: Int64) throws -> [Int64] {
+        server.state.messages.filter { $0.message.folderID == folderID && $0.digest == digest && $0.message.date == date }.map(\.id)
+    }
+
+    func exists(_ id: Int64) throws -> Bool { server.state.messages.contains { $0.id == id } }
+
+    func grant(_ grant: Grant, onFolder id: Int64) throws {
+        try server.write("grant") { server.state.grants.append((id, grant)) }
+    }
+
+    private func next() -> Int64 {
+        defer { server.state.nextID += 1 }
+        return server.state.nextID
+    }
+}
+
+/// The folders that every mailbox has (formats/zimbra-items.md, well-known ids): those that the tests need.
+enum SystemFolders {
+    static var rows: [ItemRow] {
+        let folders: [(Int64, String, Int64)] = [
+            (11, "ROOT", 11), (1, "USER_ROOT", 11), (2, "Inbox", 1), (3, "Trash", 1), (5, "Sent", 1), (8, "Tags", 11), (9, "Conversations", 11),
+        ]
+        return folders.map { id, name, parent in
+            var row = ItemRow(id: id, type: .folder)
+            row.name = name
+            row.folderID = parent
+            row.parentID = parent
+            return row
+        }
+    }
+}
