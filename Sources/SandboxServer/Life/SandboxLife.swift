@@ -31,6 +31,8 @@ public struct SandboxLife {
     private var known: [Known]
     private var names = 0
     private let messageSize: Int?
+    /// Nothing but deliveries to one account each.
+    public var onlyDelivers = false
     /// How many operations were done.
     public private(set) var count = 0
 
@@ -84,15 +86,15 @@ public struct SandboxLife {
     /// Does a number of operations.
     public mutating func run(operations: Int) throws { for _ in 0..<operations { try step() } }
 
-    /// Does operations at a rate for a time; `rate` 0 = as fast as it goes. `each` is called after each one, and ends the life early by
-    /// returning false.
-    public mutating func run(rate: Double, seconds: Double, each: (Event) throws -> Bool = { _ in true }) throws {
+    /// Does operations at a rate for a time; `rate` 0 = as fast as it goes. `each` is called after each one with
+    /// the number done, and ends the life early by returning false.
+    public mutating func run(rate: Double, seconds: Double, each: (Event, Int) throws -> Bool = { _, _ in true }) throws {
         let start = Self.monotonic()
         var done = 0
         while Self.monotonic() - start < seconds {
             let event = try step()
             done += 1
-            guard try each(event) else { return }
+            guard try each(event, done) else { return }
             guard rate > 0 else { continue }
             let ahead = start + Double(done) / rate - Self.monotonic()
             if ahead > 0 {
@@ -113,6 +115,7 @@ public struct SandboxLife {
 
 extension SandboxLife {
     private mutating func act(_ one: inout Known) throws -> String {
+        if onlyDelivers { return try deliver(&one) }
         switch generator.number(0...999) {
         case 0..<330: return try deliver(&one)
         case 330..<400: return try deliverToAll(&one)
