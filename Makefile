@@ -3,8 +3,8 @@
 .PHONY: demo test build release packages clean
 
 ## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
-demo: release
-	Scripts/demo
+demo: packages
+	@swift run -c release --quiet Demo
 
 ## test: builds without a warning, and passes all tests
 test: packages

@@ -56,6 +56,7 @@ let package = Package(
             ]),
 
         // Small programs that show a beginning; built with everything else.
+        .executableTarget(name: "Demo", dependencies: ["BackupCore", "SandboxServer"], path: "Examples/Demo"),
         .executableTarget(name: "ReadRedoLog", dependencies: ["RedoLog"], path: "Examples/ReadRedoLog"),
         .executableTarget(
             name: "EmbedEngine", dependencies: ["BackupCore", "SandboxServer"], path: "Examples/EmbedEngine"),
