@@ -1,6 +1,8 @@
 // From the server's commit to the durable state: a sandbox server under a steady load, followed by the engine in the same process.
 //
-//     swift run -c release FollowLatency [operations a second = 1000] [seconds = 60]
+//     swift run -c release FollowLatency [operations a second = 1000] [seconds = 60] [behind]
+//
+// With `behind` the follower starts when the load is over, and what it needs for all of it is measured.
 
 import BackupCore
 import BackupStore
@@ -12,6 +14,8 @@ import SystemPackage
 
 let rate = CommandLine.arguments.count > 1 ? Int(CommandLine.arguments[1]) ?? 1000 : 1000
 let seconds = CommandLine.arguments.count > 2 ? Int(CommandLine.arguments[2]) ?? 60 : 60
+
+let isBehind = CommandLine.arguments.contains("behind")
 
 let folder = FileManager.default.temporaryDirectory.appending(path: "zxbackup-latency-\(getpid())")
 try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -37,9 +41,12 @@ let follower = Thread {
         let engine = try BackupEngine(source: server, store: try StoreWriter(opening: backupPath, serverID: server.identity.id))
         try engine.begin()
         ready.signal()
+        if isBehind { while !isOver.load(ordering: .relaxed) { usleep(1000) } }
+        let started = ContinuousClock.now
         try engine.follow { isOver.load(ordering: .relaxed) }
         try engine.catchUp()
         statistics.withLock { $0 = engine.statistics }
+        if isBehind { print("caught up in \(ContinuousClock.now - started)") }
         try engine.close()
     } catch {
         failure.withLock { $0 = "\(error)" }

@@ -55,7 +55,7 @@ public struct MailboxImage: Sendable {
     public private(set) var messages: [Message] = []
     /// Where each message's bytes lie, in the order of `messages`.
     public private(set) var locations: [BlobLocation] = []
-    /// Items of other types, by type.
+    /// Items of other types, by type; conversations are the server's own grouping of messages and not counted.
     public private(set) var others: [ItemType: Int] = [:]
 
     /// Reads a mailbox from the server's own stores.
@@ -84,7 +84,7 @@ public struct MailboxImage: Sendable {
         }
         let faces: [(Message, BlobLocation)] = rows.compactMap { row in
             guard row.type == .message || row.type == .chat else {
-                others[row.type, default: 0] += 1
+                if row.type != .conversation { others[row.type, default: 0] += 1 }
                 return nil
             }
             let location = BlobLocation(

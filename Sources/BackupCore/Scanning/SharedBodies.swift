@@ -17,16 +17,17 @@ struct SharedBodies {
         var waiting: Int
     }
 
-    private var entries: [Entry] = []
+    private var entries: [Entry] = [] { didSet { text = json.json } }
 
-    var isEmpty: Bool { entries.isEmpty }
+    /// The list as it is in the position: computed when it changes, since every transaction carries it.
+    private(set) var text = "[]"
 
     var blobs: [BlobReference] { entries.map(\.content.blob) }
 
     mutating func add(_ content: AppliedContent, path: LogText, digest: LogText, recipients: Int) {
-        entries.removeAll { $0.path == path }
-        entries.append(Entry(path: path, digest: digest, content: content, waiting: max(1, recipients)))
-        if entries.count > Self.capacity { entries.removeFirst() }
+        var changed = entries.filter { $0.path != path }
+        changed.append(Entry(path: path, digest: digest, content: content, waiting: max(1, recipients)))
+        entries = changed.suffix(Self.capacity)
     }
 
     /// The body that a message refers to; forgotten after its last recipient.
@@ -35,14 +36,13 @@ struct SharedBodies {
             ?? entries.lastIndex(where: { $0.digest == digest && !$0.digest.isEmpty })
         else { return nil }
         let content = entries[place].content
-        entries[place].waiting -= 1
-        if entries[place].waiting <= 0 { entries.remove(at: place) }
+        if entries[place].waiting > 1 { entries[place].waiting -= 1 } else { entries.remove(at: place) }
         return content
     }
 
     // MARK: As part of the position
 
-    var json: JSONValue {
+    private var json: JSONValue {
         .array(
             entries.map { entry in
                 .object([

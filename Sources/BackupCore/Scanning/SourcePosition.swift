@@ -7,10 +7,7 @@ struct SourcePosition {
     var shared: SharedBodies
 
     /// One line of JSON.
-    var text: String {
-        let shared = self.shared.isEmpty ? "[]" : self.shared.json.json
-        return "{\"log\":\(log.json),\"shared\":\(shared)}"
-    }
+    var text: String { "{\"log\":\(log.json),\"shared\":\(shared.text)}" }
 
     init(log: LogPosition, shared: SharedBodies) {
         self.log = log
