@@ -41,7 +41,7 @@ final class StoreIndex: @unchecked Sendable {
         var configuration = Configuration()
         configuration.readonly = readOnly
         configuration.allowsUnsafeTransactions = true
-        configuration.busyMode = .timeout(10)
+        configuration.busyMode = .timeout(0.2)
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY")
         }

@@ -21,8 +21,9 @@ enum StoreCreation {
         try refuseCaseInsensitive(path, files)
         for folder in BackupPath.folders { try files.makeFolderIfMissing(path.root.appending(folder)) }
         try StoreInstance.write(files, path)
+        try files.syncFolder(path.root)
         let identity = StoreIdentity(storeID: randomName(), serverID: serverID)
-        // The folders' names are synced with this file's: it is written last.
+        // Written last: where this file is, everything else is.
         try files.writeDurably(identity.bytes, to: path.identity)
         try files.syncFolder(path.root.removingLastComponent())
     }
@@ -34,8 +35,7 @@ enum StoreCreation {
             let inside = try files.list(path.root.appending(entry.name))
             guard inside.allSatisfy({ entry.name == "journal" && $0.name.hasSuffix("instance") }) else { return false }
         }
-        // Zextras Backup's own folders may be empty too; `journal` is ours alone and made early.
-        return entries.isEmpty || entries.contains { $0.name == "journal" } || Set(entries.map(\.name)) != ["accounts", "items"]
+        return true
     }
 
     /// Names differ in case only: base64 of two digests, for example (Design, section 4).

@@ -1,0 +1,172 @@
+import SystemPackage
+import Testing
+
+@testable import BackupStore
+
+/// A small life of a backup path that the crash tests interrupt at every call.
+struct StandardRun {
+    /// What a commit acknowledged: the sequence and the position that were durable when it returned.
+    struct Acknowledged: Equatable {
+        var sequence: UInt64 = 0
+        var position: String?
+    }
+
+    static let second = "6f1c5a3e-0000-4000-8000-000000000002"
+    var acknowledged = Acknowledged()
+    var wasCreated = false
+
+    static let bodies: [[UInt8]] = (0..<6).map { n in Array("Subject: \(n)\r\n\r\n".utf8) + [UInt8](repeating: UInt8(n), count: 200 * n) }
+
+    /// Runs to the end or to the first error.
+    mutating func run(on disk: SimulatedDisk, at path: FilePath, compressionLevel: Int = 2) throws {
+        if try disk.status(path.appending("zxbackup.json")) == nil {
+            try FileStoreWriter.create(path, serverID: "server-1", files: disk)
+        }
+        wasCreated = true
+        var options = StoreOptions()
+        options.now = { 1_700_000_000_000 }
+        options.compressionLevel = compressionLevel
+        let writer = try FileStoreWriter(opening: path, serverID: "server-1", options: options, files: disk)
+        do {
+            try work(writer)
+            try writer.close()
+        } catch {
+            writer.abandon()
+            throw error
+        }
+    }
+
+    mutating func work<Files: FileSystem>(_ writer: FileStoreWriter<Files>) throws {
+        func commit() throws {
+            try writer.commit()
+            acknowledged = Acknowledged(sequence: writer.lastSequence, position: writer.position)
+        }
+        for step in 0..<6 {
+            let blob = try writer.stageBlob(Self.bodies[step % 4])
+            try writer.append(message(Int64(257 + step), time: Int64(step) * 1000, change: Int64(step), blob: blob, position: "a\(step)"))
+            // Several states in one transaction: all or none.
+            try writer.append(
+                StoreTransaction(
+                    account: Self.second, time: Int64(step) * 1000, change: Int64(step),
+                    states: [Int64(2), 102, 202].map { id in
+                        NewState(key: .item(account: Self.second, id: id), fields: ["type": "folder", "step": .int(Int64(step))])
+                    }, marks: step == 2 ? [Mark(reason: "doubt", candidates: [102], time: 5)] : [], position: "b\(step)"))
+            if step == 3 {
+                try writer.append(message(999, time: 1, change: 1, position: "never"))
+                try writer.rollback()
+                let again = try writer.stageBlob(Self.bodies[5])
+                try writer.append(message(700, time: 3500, change: 9, blob: again, position: "c"))
+            }
+            try commit()
+            if step == 2 { try writer.checkpoint() }
+        }
+    }
+}
+
+/// What must hold of a backup path after any crash.
+func checkInvariants<Store: StoreReading>(_ store: Store, _ acknowledged: StandardRun.Acknowledged, _ context: String) throws {
+    let info = try store.info()
+    #expect(info.lastSequence >= acknowledged.sequence, "something committed is missing: \(context)")
+    if info.lastSequence == acknowledged.sequence { #expect(info.position == acknowledged.position, "\(context)") }
+    var sequences: [UInt64: Int] = [:]
+    for account in try store.accounts() {
+        for item in try store.items(account, .all) {
+            let history = try store.history(of: item.key)
+            #expect(history.damage.isEmpty, "\(history.damage) \(context)")
+            #expect(history.lines.map(\.ordinal) == Array(1...Int64(max(1, history.lines.count))), "doubled or missing: \(context)")
+            #expect(history.lines.last?.sequence == item.sequence, "index and history differ: \(context)")
+            for line in history.lines {
+                sequences[line.sequence, default: 0] += 1
+                for blob in line.blobs { #expect(try store.blobBytes(blob.id).count == Int(blob.size), "R1: \(context)") }
+            }
+        }
+    }
+    // Every transaction is there whole, and none that was rolled back.
+    for sequence in 1..<(info.lastSequence + 1) {
+        let count = sequences[sequence] ?? 0
+        #expect(count == 1 || count == 3, "transaction \(sequence) has \(count) states: \(context)")
+    }
+    #expect(sequences.keys.max() ?? 0 == info.lastSequence, "\(context)")
+    #expect(try store.item(account, 999) == nil, "a rolled back state is back: \(context)")
+}
+
+@Suite("Crashes at every system call")
+struct CrashTests {
+    /// Runs until `call`, crashes, reopens twice, looks, and finishes the run.
+    private func crash(
+        at call: Int, _ survival: SimulatedDisk.Survival, tornBytes: Int = 0, reliableSyncfs: Bool = true, dropIndex: Bool = false
+    ) throws -> Bool {
+        let folder = TemporaryFolder()
+        let path = folder.appending("backup")
+        try PosixFileSystem().makeFolder(path)
+        try PosixFileSystem().makeFolder(path.appending("index"))
+        let disk = SimulatedDisk(base: path, reliableSyncfs: reliableSyncfs)
+        disk.faults = [.init(call: call, error: nil, tornBytes: tornBytes)]
+        var run = StandardRun()
+        do {
+            try run.run(on: disk, at: path)
+            return false
+        } catch where disk.isDead {}
+        let place = "call \(call) (\(disk.trace.last ?? "")), \(survival), torn \(tornBytes)"
+        let second = disk.afterCrash(survival)
+        if dropIndex {
+            for name in ["index.sqlite", "index.sqlite-wal", "index.sqlite-shm"] {
+                try? PosixFileSystem().remove(path.appending("index").appending(name))
+            }
+        }
+        guard try second.status(path.appending("zxbackup.json")) != nil else {
+            // The path was never acknowledged to exist; it can be made again.
+            #expect(run.acknowledged == .init(), "\(place)")
+            var again = StandardRun()
+            try again.run(on: second, at: path)
+            return true
+        }
+        let writer = try FileStoreWriter(opening: path, serverID: "server-1", files: second)
+        try checkInvariants(writer, run.acknowledged, place)
+        writer.abandon()
+        #expect(second.contents().keys.allSatisfy { !$0.contains(".tmp-") }, "R13: unfinished files stay: \(place)")
+
+        // A second recovery changes nothing.
+        let before = second.contents().filter { $0.key.hasPrefix("accounts/") || $0.key.hasPrefix("items/") }
+        let third = second.afterCrash(.everything)
+        let again = try FileStoreWriter(opening: path, serverID: "server-1", files: third)
+        #expect(again.recovery.historiesCut == 0 && again.recovery.linesAppended == 0 && again.recovery.findings.isEmpty, "\(place)")
+        let after = third.contents().filter { $0.key.hasPrefix("accounts/") || $0.key.hasPrefix("items/") }
+        #expect(before == after, "R5: replaying twice changes something: \(place)")
+        try checkInvariants(again, run.acknowledged, place)
+        guard call % 8 == 0 else {
+            again.abandon()
+            return true
+        }
+        // And it works on.
+        var more = StandardRun()
+        try more.work(again)
+        try again.close()
+        return true
+    }
+
+    @Test("R1, R3, R5, R6: a crash that loses all that was not synced loses nothing committed")
+    func loseUnsynced() throws {
+        var call = 1
+        while try crash(at: call, .synced) { call += 1 }
+        #expect(call > 200, "the run is long enough to mean something: \(call) calls")
+    }
+
+    @Test("R5: a process that dies at any call leaves a path that recovers", arguments: [false, true])
+    func processDies(dropIndex: Bool) throws {
+        var call = dropIndex ? 2 : 1
+        while try crash(at: call, .everything, tornBytes: call % 50, dropIndex: dropIndex) { call += 2 }
+    }
+
+    @Test("R6: a crash that keeps any part of what was not synced loses nothing committed", arguments: [11, 12, 13] as [UInt64])
+    func keepSome(seed: UInt64) throws {
+        var call = Int(seed % 2) + 1
+        while try crash(at: call, .random(seed: seed &* 7919 &+ UInt64(call)), tornBytes: call % 70) { call += 2 }
+    }
+
+    @Test("R1: the same where syncfs cannot be trusted and each file is synced")
+    func withoutSyncfs() throws {
+        var call = 1
+        while try crash(at: call, .synced, reliableSyncfs: false) { call += 2 }
+    }
+}
