@@ -91,6 +91,8 @@ final class SimulatedDisk: FileSystem, @unchecked Sendable {
     var faults: [Fault] = []
     /// Fails every call whose trace line says so.
     var failing: ((String) -> Errno?)?
+    /// Changes what a write puts on the disk, silently.
+    var corrupting: ((String, inout [UInt8]) -> Void)?
     let reliableSyncfs: Bool
     let device: UInt64
 
@@ -368,7 +370,12 @@ final class SimulatedFile: OpenFile, @unchecked Sendable {
         try disk.call(
             "write \(name)",
             torn: { count in put(UnsafeRawBufferPointer(rebasing: bytes[..<min(count, bytes.count)]), Int(offset)) }
-        ) { put(bytes, Int(offset)) }
+        ) {
+            guard let corrupting = disk.corrupting else { return put(bytes, Int(offset)) }
+            var changed = Array(bytes)
+            corrupting(name, &changed)
+            changed.withUnsafeBytes { put($0, Int(offset)) }
+        }
     }
 
     private func put(_ bytes: UnsafeRawBufferPointer, _ offset: Int) {

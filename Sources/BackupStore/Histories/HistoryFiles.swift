@@ -32,6 +32,15 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
         }
     }
 
+    /// Removes a history, whole (purge).
+    func remove(_ key: HistoryKey) throws {
+        let place = path.history(key)
+        try files.removeIfThere(place)
+        if syncsEach, try files.status(place.removingLastComponent()) != nil {
+            try files.syncFolder(place.removingLastComponent())
+        }
+    }
+
     private func makeFolders(_ folder: FilePath) throws {
         try files.makeFolders(folder, below: path.root)
         guard syncsEach else { return }

@@ -89,7 +89,7 @@ extension IndexStatements {
         let id = reference.id.description.databaseValue
         try run(
             "INSERT OR REPLACE INTO blobs VALUES (?, ?, ?)", [id, reference.size.databaseValue, reference.stored.databaseValue])
-        if let user { try run("INSERT OR IGNORE INTO uses VALUES (?, ?)", [id, user.indexName.databaseValue]) }
+        if let user { try run("INSERT OR IGNORE INTO uses VALUES (?, ?)", [user.indexName.databaseValue, id]) }
     }
 
     /// The blob as its last verified commit recorded it.
@@ -117,11 +117,18 @@ extension IndexStatements {
             }
         }
         for reference in header.heldBlobs { try note(reference, user: nil) }
-        if let position = header.position { try setMeta("position", position) }
+        if let position = header.position {
+            try setMeta("position", position)
+            // Purge must leave alone what the position needs, though no state names it.
+            let held = header.heldBlobs.map(\.id.description).joined(separator: " ")
+            if held != knownHeld { try setMeta("held", held) }
+            knownHeld = held
+        }
     }
 
     /// Removes a history from the tables; its blobs may have lost their last user.
     func remove(_ key: HistoryKey) throws {
+        try run("DELETE FROM uses WHERE user = ?", [key.indexName.databaseValue])
         switch key {
         case .item(let account, let id):
             guard let number = try number(of: account) else { return }
@@ -131,6 +138,20 @@ extension IndexStatements {
             try run("DELETE FROM entries WHERE kind = ? AND id = ?", [kind.databaseValue, id.databaseValue])
         }
     }
+
+    /// Blobs that a history names in any of its states.
+    func blobs(of key: HistoryKey) throws -> [BlobID] {
+        try rows("SELECT blob FROM uses WHERE user = ?", [key.indexName.databaseValue]).compactMap { BlobID($0[0] as String) }
+    }
+
+    /// Whether any state, or the source position, names the blob.
+    func isUsed(_ id: BlobID) throws -> Bool {
+        if try row("SELECT 1 FROM uses WHERE blob = ? LIMIT 1", [id.description.databaseValue]) != nil { return true }
+        return try meta("held")?.split(separator: " ").contains { $0 == id.description } ?? false
+    }
+
+    /// Forgets a blob that is gone for good.
+    func forget(_ id: BlobID) throws { try run("DELETE FROM blobs WHERE id = ?", [id.description.databaseValue]) }
 
     /// A line as the tables keep it: text, without its line feed.
     private func text(_ line: UnsafeRawBufferPointer) -> DatabaseValue {

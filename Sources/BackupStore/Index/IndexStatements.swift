@@ -5,6 +5,8 @@ final class IndexStatements {
     let database: Database
     private var prepared: [StaticStringKey: Statement] = [:]
     private var numbers: [String: Int64] = [:]
+    /// What the meta value `held` is known to be.
+    var knownHeld: String?
 
     /// The address of a literal: cheaper to hash than its text.
     private struct StaticStringKey: Hashable {
@@ -14,7 +16,7 @@ final class IndexStatements {
     init(_ database: Database) { self.database = database }
 
     /// Forgets what a rolled back transaction may have made.
-    func forget() { numbers = [:] }
+    func forget() { (numbers, knownHeld) = ([:], nil) }
 
     private func statement(_ sql: StaticString) throws -> Statement {
         let key = StaticStringKey(start: sql.utf8Start)

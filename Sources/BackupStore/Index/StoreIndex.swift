@@ -41,7 +41,7 @@ final class StoreIndex: @unchecked Sendable {
         var configuration = Configuration()
         configuration.readonly = readOnly
         configuration.allowsUnsafeTransactions = true
-        configuration.busyMode = .timeout(0.2)
+        configuration.busyMode = .timeout(10)
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY")
         }
@@ -71,7 +71,8 @@ final class StoreIndex: @unchecked Sendable {
             PRIMARY KEY (account, seq, n)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS blobs (
             id TEXT PRIMARY KEY, size INTEGER NOT NULL, stored INTEGER NOT NULL) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS uses (blob TEXT NOT NULL, user TEXT NOT NULL, PRIMARY KEY (blob, user)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS uses (user TEXT NOT NULL, blob TEXT NOT NULL, PRIMARY KEY (user, blob)) WITHOUT ROWID;
+        CREATE INDEX IF NOT EXISTS uses_blob ON uses (blob);
         CREATE TABLE IF NOT EXISTS overlay (
             history TEXT NOT NULL, seq INTEGER NOT NULL, line TEXT NOT NULL, PRIMARY KEY (history, seq)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS cuts (history TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (history, seq)) WITHOUT ROWID;

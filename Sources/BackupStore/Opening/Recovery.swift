@@ -90,7 +90,7 @@ struct Recovery<Files: FileSystem> {
                 tails[key] = tail
             case .end: counts.transactions += 1
             case .removal(let key):
-                try files.removeIfThere(path.history(key))
+                try histories.remove(key)
                 tails[key] = HistoryTail()
             case .begin: break
             }
@@ -133,8 +133,13 @@ struct Recovery<Files: FileSystem> {
 
     private func isThere(_ blob: BlobReference) throws -> Bool {
         if try files.status(path.blob(blob.id))?.size == blob.stored { return true }
-        guard let expired = try BlobStore.findExpired(blob.id, files, path) else { return false }
-        return try files.status(expired)?.size == blob.stored
+        // Another length: half copied, or written again since with another compression level. The bytes decide.
+        do {
+            try files.readBlob(blob.id, in: path) { _ in }
+            return true
+        } catch let error as StoreError where error.code == .blobMissing || error.code == .blobDamaged {
+            return false
+        }
     }
 
     /// Cuts that a writer on a copy made durable: states that stay out for good.

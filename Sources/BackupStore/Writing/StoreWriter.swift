@@ -161,7 +161,7 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
     @discardableResult
     public func append(_ transaction: StoreTransaction) throws -> UInt64 {
         try lock.locked {
-            for state in transaction.states { try check(state) }
+            for state in transaction.states { _ = try check(state) }
             let sequence = try begin(transaction)
             for state in transaction.states { try add(state) }
             try end()
@@ -193,7 +193,8 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
     public func add(_ state: NewState) throws {
         try lock.locked {
             guard let header = group.open else { throw invalid("no transaction is open") }
-            try check(state)
+            var state = state
+            state.blobs = try check(state)
             try droppingOnError {
                 let start = group.bytes.count
                 try index.use("appending a state of \(state.key)") { statements in
@@ -253,22 +254,36 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
         }
     }
 
-    func check(_ state: NewState) throws {
+    /// Refuses what cannot be kept. Returns the blobs as they are recorded: one may have been written again since the caller
+    /// got its reference.
+    private func check(_ state: NewState) throws -> [BlobReference] {
         guard state.key.isStorable else { throw invalid("the name of \(state.key)") }
         for member in state.fields.members where HistoryLine.reservedNames.contains(where: { sameBytes($0, member.name) }) {
             throw invalid("the member \(member.name) of \(state.key) is the store's own")
         }
-        for blob in state.blobs { try checkBlob(blob, of: state.key.description) }
+        return try state.blobs.map { try checkBlob($0, of: state.key.description) }
     }
 
     /// R1: a state may only name blobs that are staged, or durable as recorded.
-    private func checkBlob(_ blob: BlobReference, of user: String) throws {
-        if group.blobs.contains(blob.id) { return }
-        if blobs.stagedReference(blob.id) != nil { return }
-        if try index.use("looking for a blob", { try $0.blob(blob.id) }) != nil { return }
+    @discardableResult
+    private func checkBlob(_ blob: BlobReference, of user: String) throws -> BlobReference {
+        if let staged = blobs.stagedReference(blob.id) { return staged }
+        if let recorded = try index.use("looking for a blob", { try $0.blob(blob.id) }) { return recorded }
         throw StoreError(
             .blobMissing, doing: "appending a state", subject: "blob \(blob.id) of \(user) is not staged",
             remedy: "After a rollback or a failed commit all blobs of the group must be staged again")
+    }
+
+    /// Adds the removal of a history to the open transaction (purge): after the commit its file and its index rows are gone.
+    func addRemoval(of key: HistoryKey) throws {
+        try lock.locked {
+            guard group.open != nil, key.isStorable else { throw invalid("no transaction is open") }
+            try droppingOnError {
+                try segment!.append { JournalRecord.append(removal: key, to: &$0) }
+                try index.use("removing \(key)") { try $0.remove(key) }
+                group.removals.append(key)
+            }
+        }
     }
 
     private func droppingOnError(_ body: () throws -> Void) throws {
@@ -285,14 +300,14 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
         resetGroup()
     }
 
-    func resetGroup() {
+    private func resetGroup() {
         group = Group()
         group.sequence = committed.sequence
         group.position = committed.position
     }
 
     /// Drops the group and the segment; the next append begins a new one.
-    func abandonGroup(_ reason: Reopening) {
+    private func abandonGroup(_ reason: Reopening) {
         dropGroup()
         if mustReopen != .sync { mustReopen = reason }
     }
@@ -351,6 +366,7 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
                 if case .line(let key, let bytes) = record { try histories.append(bytes, to: key) }
             }
         }
+        for key in group.removals { try histories.remove(key) }
         try index.use("committing to the index") { try $0.setMeta("sequence", String(committed.sequence)) }
         try index.commit()
     }
