@@ -13,7 +13,8 @@ struct HistoryTail: Sendable, Equatable {
 /// `{"seq":7,"n":2,"prev":"89abcdef","start_date":"2026-11-25T03:40:00.123Z",…,"crc":"01234567"}`: `prev` is the `crc` of the
 /// line before it (zeros in the first), `crc` the CRC-32 of the line's bytes before `,"crc"`.
 enum HistoryCoding {
-    private static let checksumLength = #","crc":"00000000"}"#.utf8.count
+    private static let checksumStart = Array(#","crc":""#.utf8)
+    private static let checksumLength = checksumStart.count + 10
 
     /// The line that continues `tail`, line feed included, and where the history stands then.
     static func encode(
@@ -114,7 +115,9 @@ enum HistoryCoding {
         var count = bytes.count
         if count > 0, bytes[count - 1] == 0x0A { count -= 1 }
         let body = count - checksumLength
-        guard body > 0, bytes[count - 1] == 0x7D, bytes[count - 2] == 0x22 else { return nil }
+        guard body > 0, bytes[count - 1] == 0x7D, bytes[count - 2] == 0x22,
+            bytes[body..<body + checksumStart.count].elementsEqual(checksumStart)
+        else { return nil }
         var stated: UInt32 = 0
         for index in (count - 10)..<(count - 2) {
             guard let digit = hexValue(bytes[index]) else { return nil }
