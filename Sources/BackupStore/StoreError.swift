@@ -10,6 +10,9 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
 
         /// A system call failed; ``StoreError/cause`` holds the `Errno`.
         public static let inputOutput = Code("inputOutput")
+        /// An error while appending dropped transactions that were appended before it; nothing is committed until
+        /// `rollback` says that the caller knows.
+        public static let groupDropped = Code("groupDropped")
         /// The device is out of space or inodes.
         public static let noSpace = Code("noSpace")
         /// What was made durable may not be: an fsync or syncfs failed. Nothing of the group was committed (R10).

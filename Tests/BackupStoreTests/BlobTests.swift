@@ -177,7 +177,9 @@ struct BlobTests {
         let file = "items/\(blob.id.description.prefix(2))/\(blob.id)"
         let whole = store.disk.contents()[file]!
         for place in stride(from: 0, to: whole.count, by: 7) {
-            store.disk.damage(file) { $0 = whole; $0[place] ^= 0x55 }
+            store.disk.damage(file) {
+                $0 = whole; $0[place] ^= 0x55
+            }
             // The gzip header's time and system are nothing to the content.
             if (3..<10).contains(place) { continue }
             #expect(throws: StoreError.self, "byte \(place)") { try writer.blobBytes(blob.id) }
@@ -251,7 +253,7 @@ struct BlobTests {
                 let candidates = try writer.removeHistories([.item(account: account, id: 1)], time: 2)
                 _ = try writer.expireBlobs(candidates, day: "2026-11-25")
                 return
-            } catch where store.disk.isDead {}
+            } catch  where store.disk.isDead {}
             store.crash(writer)
             let again = try store.open()
             let history = try again.history(of: .item(account: account, id: 1))

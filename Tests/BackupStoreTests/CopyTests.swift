@@ -64,7 +64,8 @@ struct CopyTests {
         var seen: [UInt64: Int] = [:]
         for item in try store.items(account, .all) {
             let history = try store.history(of: item.key)
-            #expect(history.damage.allSatisfy { $0.finding == .cutByCopy || $0.finding == .tornTail }, "\(history.damage) \(context)")
+            #expect(
+                history.damage.allSatisfy { $0.finding == .cutByCopy || $0.finding == .tornTail }, "\(history.damage) \(context)")
             for line in history.lines {
                 seen[line.sequence, default: 0] += 1
                 for blob in line.blobs { #expect(try store.blobBytes(blob.id).count == Int(blob.size), "\(context)") }
@@ -72,7 +73,9 @@ struct CopyTests {
             let last = history.lines.last?.sequence ?? 0
             #expect(isGrowing ? last >= item.sequence : last == item.sequence, "\(context)")
         }
-        for number in 1..<(sequence + 1) { #expect(seen[number] == 1, "transaction \(number) of \(sequence), \(last): \(context)") }
+        for number in 1..<(sequence + 1) {
+            #expect(seen[number] == 1, "transaction \(number) of \(sequence), \(last): \(context)")
+        }
     }
 
     @Test("R7: a copy made at any instant opens and holds all that was committed before it began", arguments: 0..<4)
@@ -118,7 +121,9 @@ struct CopyTests {
         for entry in names {
             if entry.isFolder {
                 // What vanishes between the listing and its turn is left out, as cp and rsync do.
-                try TemporaryFolder.copy(path.appending(entry.name), to: copy.appending(entry.name)) { $0.lastComponent!.string.hasPrefix(".tmp-") }
+                try TemporaryFolder.copy(path.appending(entry.name), to: copy.appending(entry.name)) {
+                    $0.lastComponent!.string.hasPrefix(".tmp-")
+                }
             } else if let bytes = try files.readSmallFile(path.appending(entry.name)) {
                 let file = try files.open(copy.appending(entry.name), .createNew)
                 try bytes.withUnsafeBytes { try file.write($0, at: 0) }

@@ -15,7 +15,9 @@ struct StandardRun {
     var acknowledged = Acknowledged()
     var wasCreated = false
 
-    static let bodies: [[UInt8]] = (0..<6).map { n in Array("Subject: \(n)\r\n\r\n".utf8) + [UInt8](repeating: UInt8(n), count: 200 * n) }
+    static let bodies: [[UInt8]] = (0..<6).map { n in
+        Array("Subject: \(n)\r\n\r\n".utf8) + [UInt8](repeating: UInt8(n), count: 200 * n)
+    }
 
     /// Runs to the end or to the first error.
     mutating func run(on disk: SimulatedDisk, at path: FilePath, compressionLevel: Int = 2) throws {
@@ -43,7 +45,8 @@ struct StandardRun {
         }
         for step in 0..<6 {
             let blob = try writer.stageBlob(Self.bodies[step % 4])
-            try writer.append(message(Int64(257 + step), time: Int64(step) * 1000, change: Int64(step), blob: blob, position: "a\(step)"))
+            try writer.append(
+                message(Int64(257 + step), time: Int64(step) * 1000, change: Int64(step), blob: blob, position: "a\(step)"))
             // Several states in one transaction: all or none.
             try writer.append(
                 StoreTransaction(
@@ -73,7 +76,8 @@ func checkInvariants<Store: StoreReading>(_ store: Store, _ acknowledged: Standa
         for item in try store.items(account, .all) {
             let history = try store.history(of: item.key)
             #expect(history.damage.isEmpty, "\(history.damage) \(context)")
-            #expect(history.lines.map(\.ordinal) == Array(1...Int64(max(1, history.lines.count))), "doubled or missing: \(context)")
+            #expect(
+                history.lines.map(\.ordinal) == Array(1...Int64(max(1, history.lines.count))), "doubled or missing: \(context)")
             #expect(history.lines.last?.sequence == item.sequence, "index and history differ: \(context)")
             for line in history.lines {
                 sequences[line.sequence, default: 0] += 1
@@ -106,7 +110,7 @@ struct CrashTests {
         do {
             try run.run(on: disk, at: path)
             return false
-        } catch where disk.isDead {}
+        } catch  where disk.isDead {}
         let place = "call \(call) (\(disk.trace.last ?? "")), \(survival), torn \(tornBytes)"
         let second = disk.afterCrash(survival)
         if dropIndex {
@@ -130,7 +134,8 @@ struct CrashTests {
         let before = second.contents().filter { $0.key.hasPrefix("accounts/") || $0.key.hasPrefix("items/") }
         let third = second.afterCrash(.everything)
         let again = try FileStoreWriter(opening: path, serverID: "server-1", files: third)
-        #expect(again.recovery.historiesCut == 0 && again.recovery.linesAppended == 0 && again.recovery.findings.isEmpty, "\(place)")
+        #expect(
+            again.recovery.historiesCut == 0 && again.recovery.linesAppended == 0 && again.recovery.findings.isEmpty, "\(place)")
         let after = third.contents().filter { $0.key.hasPrefix("accounts/") || $0.key.hasPrefix("items/") }
         #expect(before == after, "R5: replaying twice changes something: \(place)")
         try checkInvariants(again, run.acknowledged, place)

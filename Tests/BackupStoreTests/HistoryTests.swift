@@ -28,7 +28,8 @@ struct HistoryTests {
         #expect(lines.count == 6 && text.hasSuffix("\n"))
         #expect(
             lines[0].hasPrefix(
-                #"{"seq":1,"n":1,"prev":"00000000","start_date":"2023-11-14T22:13:20.124Z","generation":1,"change":1,"kind":"redolog","type":"message","deleted":false,"folder":1,"#
+                #"{"seq":1,"n":1,"prev":"00000000","start_date":"2023-11-14T22:13:20.124Z","generation":1,"change":1,"#
+                    + #""kind":"redolog","type":"message","deleted":false,"folder":1,"#
             ))
         let members = try lines.map { try JSONObject(json: Array($0.utf8)) }
         for (before, after) in zip(members, members.dropFirst()) { #expect(after["prev"] == before["crc"]) }
@@ -42,7 +43,9 @@ struct HistoryTests {
         let (store, histories, file) = try store()
         let whole = store.disk.contents()[file]!
         for place in stride(from: 0, to: whole.count, by: 3) {
-            store.disk.damage(file) { $0 = whole; $0[place] ^= 0x04 }
+            store.disk.damage(file) {
+                $0 = whole; $0[place] ^= 0x04
+            }
             let history = try histories.history(of: key)
             #expect(history.lines.count >= 4, "byte \(place)")  // A flipped line feed joins two lines.
             #expect(!history.damage.isEmpty, "byte \(place)")
@@ -119,7 +122,8 @@ struct HistoryTests {
                 key: .item(account: account, id: 1), fields: randomObject(&generator, depth: 3),
                 blobs: (0..<Int.random(in: 0...2, using: &generator)).map { n in
                     let bytes: [UInt8] = [UInt8(n)]
-                    return BlobReference(id: bytes.withUnsafeBytes { BlobID(of: $0) }, size: Int64(n), stored: Int64.random(in: 0...99))
+                    return BlobReference(
+                        id: bytes.withUnsafeBytes { BlobID(of: $0) }, size: Int64(n), stored: Int64.random(in: 0...99))
                 })
             let header = TransactionHeader(
                 StoreTransaction(
@@ -142,7 +146,9 @@ struct HistoryTests {
 }
 
 func randomText(_ generator: inout SeededGenerator) -> String {
-    let pieces = ["a", "\"", "\\", "\n", "\r\n", "\u{0}", "\u{1F}", "\u{7F}", "ä", "a\u{308}", "日本", "😀", "/", "\u{2028}", "{}[]:,", " "]
+    let pieces = [
+        "a", "\"", "\\", "\n", "\r\n", "\u{0}", "\u{1F}", "\u{7F}", "ä", "a\u{308}", "日本", "😀", "/", "\u{2028}", "{}[]:,", " ",
+    ]
     return (0..<Int.random(in: 0...6, using: &generator)).map { _ in pieces.randomElement(using: &generator)! }.joined()
 }
 
@@ -176,10 +182,13 @@ struct JSONTests {
         }
     }
 
-    @Test("What is no JSON is refused with its offset", arguments: [
-        "", "{", "[1,]", "{\"a\":1,}", "01", "-", "1.", ".5", "1e", "nul", "\"\\x\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"a\nb\"",
-        "{a:1}", "[1 2]", "1 2", "\"", "\u{FEFF}1", "[", "tru", "+1",
-    ])
+    @Test(
+        "What is no JSON is refused with its offset",
+        arguments: [
+            "", "{", "[1,]", "{\"a\":1,}", "01", "-", "1.", ".5", "1e", "nul", "\"\\x\"", "\"\\ud800\"", "\"\\ud800\\u0041\"",
+            "\"a\nb\"",
+            "{a:1}", "[1 2]", "1 2", "\"", "\u{FEFF}1", "[", "tru", "+1",
+        ])
     func malformed(text: String) {
         let error = #expect(throws: StoreError.self) { try JSONValue(json: text) }
         #expect(error?.code == .malformedJSON && error?.subject.hasPrefix("offset ") == true)
@@ -193,8 +202,9 @@ struct JSONTests {
 
     @Test("Escapes, surrogate pairs and spaces are understood")
     func escapes() throws {
-        #expect(try JSONValue(json: #" { "a\u00e4" : [ "\ud83d\ude00\/\b\f" , -0 , 1E2 ] } "#)
-            == ["aä": ["😀/\u{8}\u{C}", .number("-0"), .number("1E2")]] as JSONObject as JSONObject)
+        #expect(
+            try JSONValue(json: #" { "a\u00e4" : [ "\ud83d\ude00\/\b\f" , -0 , 1E2 ] } "#)
+                == ["aä": ["😀/\u{8}\u{C}", .number("-0"), .number("1E2")]] as JSONObject as JSONObject)
     }
 
     @Test("Texts that are only canonically equivalent differ")

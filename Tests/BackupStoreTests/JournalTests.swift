@@ -47,9 +47,13 @@ struct JournalTests {
         let start = try SegmentReader(name, store.disk, BackupPath(store.path)).start
         _ = try SegmentReader(name, store.disk, BackupPath(store.path)).scan(limit: nil) { groups.append($0) }
         for place in stride(from: Int(start), to: whole.count, by: 11) {
-            store.disk.damage(segment) { $0 = whole; $0[place] ^= 0x80 }
+            store.disk.damage(segment) {
+                $0 = whole; $0[place] ^= 0x80
+            }
             var sequences: [UInt64] = []
-            let found = try SegmentReader(name, store.disk, BackupPath(store.path)).scan(limit: nil) { sequences.append($0.lastSequence) }
+            let found = try SegmentReader(name, store.disk, BackupPath(store.path)).scan(limit: nil) {
+                sequences.append($0.lastSequence)
+            }
             let hit = try #require(groups.firstIndex { $0.start <= Int64(place) && Int64(place) < $0.end })
             #expect(sequences == [1, 2, 3, 4].filter { $0 != UInt64(hit + 1) }, "byte \(place)")
             #expect(found.damage.count == 1 && found.damage[0].offset == groups[hit].start, "byte \(place)")
@@ -177,7 +181,9 @@ struct JournalTests {
         #expect(try store.open().lastSequence == 6)
     }
 
-    @Test("R10: after a failed sync nothing is acknowledged, the segment is abandoned, and the writer goes on from disk", arguments: [true, false])
+    @Test(
+        "R10: after a failed sync nothing is acknowledged, the segment is abandoned, and the writer goes on from disk",
+        arguments: [true, false])
     func failedSync(ofJournal: Bool) throws {
         let store = try StoreOnDisk()
         let writer = try store.open()
@@ -226,6 +232,31 @@ struct JournalTests {
             try checkInvariants(writer, run.acknowledged, place)
             writer.abandon()
         }
+    }
+
+    @Test("R10: an error that dropped earlier transactions of the group cannot be overlooked")
+    func droppedGroup() throws {
+        let store = try StoreOnDisk()
+        let writer = try store.open()
+        try writer.append(message(1, time: 1, change: 1, position: "one"))
+        try writer.begin(StoreTransaction(account: account, time: 2, position: "two"))
+        store.disk.failing = { $0.hasPrefix("write journal/") ? .noSpace : nil }
+        let filler = JSONValue.string(String(repeating: "x", count: 2 << 20))
+        #expect(throws: (any Error).self) {
+            try writer.add(NewState(key: .item(account: account, id: 2), fields: ["filler": filler]))
+        }
+        store.disk.failing = nil
+        for _ in 0..<2 {
+            let error = #expect(throws: StoreError.self) { try writer.append(message(3, time: 3, change: 3, position: "three")) }
+            #expect(error?.code == .groupDropped)
+            #expect(throws: StoreError.self) { try writer.commit() }
+        }
+        #expect(writer.position == nil)
+        try writer.rollback()
+        #expect(try writer.append(message(3, time: 3, change: 3, position: "three")) == 1)
+        try writer.commit()
+        #expect(try writer.items(account, .all).map(\.key) == [.item(account: account, id: 3)])
+        try writer.close()
     }
 
     @Test("Histories that could not be written are written from the journal by the next call")

@@ -154,7 +154,8 @@ struct OpeningTests {
         for n in 1...20 {
             try writer.append(message(Int64(n), time: Int64(n) * 1000, change: Int64(n), position: "p\(n)"))
             try writer.append(
-                StoreTransaction(account: account, time: 1, marks: n == 7 ? [Mark(reason: "gap", candidates: [3, 4], time: 9)] : []))
+                StoreTransaction(
+                    account: account, time: 1, marks: n == 7 ? [Mark(reason: "gap", candidates: [3, 4], time: 9)] : []))
         }
         try writer.commit()
         try writer.checkpoint()
@@ -175,7 +176,8 @@ struct OpeningTests {
         #expect(writer.recovery.indexRebuilt && writer.recovery.findings.isEmpty)
         #expect(try writer.items(account, .all).count == 21)
         #expect(writer.position == "p20" && writer.lastSequence == 41)
-        #expect(try writer.marks(account) == [Mark(reason: "gap", candidates: [3, 4], time: 9)], "kept in account_stat and journal")
+        #expect(
+            try writer.marks(account) == [Mark(reason: "gap", candidates: [3, 4], time: 9)], "kept in account_stat and journal")
         #expect(try writer.cut(account, atOrBeforeSecond: 5)?.last.change == 5)
         try writer.append(StoreTransaction(account: account, time: 1, clearsMarks: true))
         try writer.commit()
@@ -221,7 +223,8 @@ struct OpeningTests {
             try writer.append(
                 StoreTransaction(
                     account: account, generation: generation, time: second * 1000 + 999, change: number,
-                    states: [NewState(key: .item(account: account, id: id), fields: ["type": "message", "folder": .int(number)])]))
+                    states: [NewState(key: .item(account: account, id: id), fields: ["type": "message", "folder": .int(number)])])
+            )
         }
         try change(10, 1, 100, 1)
         try change(12, 1, 105, 1)
@@ -234,9 +237,11 @@ struct OpeningTests {
         #expect(try writer.cut(account, atOrBeforeSecond: 105)?.sequence == 4, "R14: the last one whose second is not later")
         #expect(try writer.cut(account, atOrBeforeSecond: 105)?.clockSteppedBack == true)
         #expect(try writer.cut(account, atOrBeforeSecond: 103)?.sequence == 4)
-        #expect(try writer.cut(account, atOrBeforeSecond: 100) == Cut(
-            last: AccountChange(sequence: 1, time: 100_999, change: 10, generation: 1),
-            next: AccountChange(sequence: 2, time: 105_999, change: 12, generation: 1), clockSteppedBack: false))
+        #expect(
+            try writer.cut(account, atOrBeforeSecond: 100)
+                == Cut(
+                    last: AccountChange(sequence: 1, time: 100_999, change: 10, generation: 1),
+                    next: AccountChange(sequence: 2, time: 105_999, change: 12, generation: 1), clockSteppedBack: false))
         #expect(try writer.cut(account, atOrBeforeSecond: 99) == nil)
         #expect(try writer.hasChange(account, generation: 1, change: 11))
         #expect(try !writer.hasChange(account, generation: 2, change: 11), "R9: comparable within one generation only")

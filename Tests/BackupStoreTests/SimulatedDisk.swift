@@ -361,7 +361,11 @@ final class SimulatedFile: OpenFile, @unchecked Sendable {
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws -> Int {
         try disk.call("read \(name)") {
             let count = max(0, min(buffer.count, node.content.count - Int(offset)))
-            if count > 0 { node.content.withUnsafeBytes { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[Int(offset)..<Int(offset) + count])) } }
+            if count > 0 {
+                node.content.withUnsafeBytes {
+                    buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[Int(offset)..<Int(offset) + count]))
+                }
+            }
             return count
         }
     }

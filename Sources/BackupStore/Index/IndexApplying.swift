@@ -43,7 +43,8 @@ extension IndexStatements {
         switch key {
         case .item(let account, let id):
             guard let number = try number(of: account) else { return nil }
-            found = try row("SELECT seq, first FROM items WHERE account = ? AND id = ?", [number.databaseValue, id.databaseValue])
+            found = try row(
+                "SELECT seq, first FROM items WHERE account = ? AND id = ?", [number.databaseValue, id.databaseValue])
         default:
             let (kind, id) = key.entry
             found = try row("SELECT seq, first FROM entries WHERE kind = ? AND id = ?", [kind.databaseValue, id.databaseValue])
@@ -103,7 +104,8 @@ extension IndexStatements {
         if let account = header.account {
             if header.clearsMarks {
                 try run(
-                    "DELETE FROM marks WHERE account = ? AND seq <= ?", [account.databaseValue, Int64(header.sequence).databaseValue])
+                    "DELETE FROM marks WHERE account = ? AND seq <= ?",
+                    [account.databaseValue, Int64(header.sequence).databaseValue])
             }
             for (n, mark) in header.marks.enumerated() {
                 try run(

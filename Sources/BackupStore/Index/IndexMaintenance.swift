@@ -6,7 +6,10 @@ extension IndexStatements {
         if let known = try latestLine(of: key), known.sequence >= Int64(line.sequence) { return }
         try run(
             "INSERT OR REPLACE INTO overlay VALUES (?, ?, ?)",
-            [key.indexName.databaseValue, Int64(line.sequence).databaseValue, String(decoding: bytes, as: UTF8.self).databaseValue])
+            [
+                key.indexName.databaseValue, Int64(line.sequence).databaseValue,
+                String(decoding: bytes, as: UTF8.self).databaseValue,
+            ])
     }
 
     /// The lines of a history that the file lacks.

@@ -128,7 +128,8 @@ final class SegmentReader<Files: FileSystem> {
         while limit - place >= Int64(FrameHeader.size) {
             let piece = try file.readBytes(at: place, count: Int(min(Int64(pieceSize), limit - place)))
             guard piece.count >= 8 else { return nil }
-            for index in 0...(piece.count - 8) where piece[index] == pattern[0] && piece[index..<index + 8].elementsEqual(pattern) {
+            for index in 0...(piece.count - 8) where piece[index] == pattern[0] && piece[index..<index + 8].elementsEqual(pattern)
+            {
                 let candidate = place + Int64(index)
                 if try group(at: candidate, before: limit) != nil { return candidate }
             }

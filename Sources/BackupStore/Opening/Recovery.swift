@@ -73,7 +73,8 @@ struct Recovery<Files: FileSystem> {
                 } else {
                     // R12: what is forgotten here is only looked up again.
                     if tails.count > 100_000 { tails = [:] }
-                    let repair = try histories.repair(key, floor: floor, limit: limit, fromFloor: rewrites && line.sequence > floor)
+                    let repair = try histories.repair(
+                        key, floor: floor, limit: limit, fromFloor: rewrites && line.sequence > floor)
                     tail = repair.tail
                     if let cut = repair.cut { repaired.cut.append(cut) }
                     repaired.damage += repair.damage
@@ -81,7 +82,8 @@ struct Recovery<Files: FileSystem> {
                 if line.sequence > tail.sequence {
                     if line.ordinal > tail.ordinal + 1 {
                         let reason = "\(line.ordinal - tail.ordinal - 1) line(s) before line \(line.ordinal) are missing"
-                        repaired.damage.append(Damage(.missing, file: histories.path.relativeHistory(key), offset: 0, reason: reason))
+                        repaired.damage.append(
+                            Damage(.missing, file: histories.path.relativeHistory(key), offset: 0, reason: reason))
                     }
                     try histories.append(bytes, to: key)
                     counts.appended += 1
@@ -150,7 +152,9 @@ struct Recovery<Files: FileSystem> {
                 let bytes = try files.readSmallFile(path.cuts(number), limit: 1 << 30), let members = SealedJSON.decode(bytes)
             else { continue }
             for element in members["cuts"]?.array ?? [] {
-                guard let pair = element.array, pair.count == 2, let sequence = pair[0].int, let hex = pair[1].string else { continue }
+                guard let pair = element.array, pair.count == 2, let sequence = pair[0].int, let hex = pair[1].string else {
+                    continue
+                }
                 let bytes = stride(from: 0, to: hex.utf8.count - 1, by: 2).compactMap { place -> UInt8? in
                     let utf8 = Array(hex.utf8)
                     guard let high = hexValue(utf8[place]), let low = hexValue(utf8[place + 1]) else { return nil }

@@ -26,7 +26,8 @@ struct StoreIdentity: Sendable, Equatable {
         guard let bytes = try files.readSmallFile(path.identity, limit: 1 << 16) else {
             if try holdsZextrasBackup(files, path) {
                 throw StoreError(
-                    .foreignBackup, doing: doing, subject: path.root.string, remedy: "The folder holds the data of Zextras Backup")
+                    .foreignBackup, doing: doing, subject: path.root.string, remedy: "The folder holds the data of Zextras Backup"
+                )
             }
             throw StoreError(
                 .notABackupPath, doing: doing, subject: "\(path.root) has no zxbackup.json",

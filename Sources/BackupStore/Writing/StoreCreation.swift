@@ -29,7 +29,9 @@ enum StoreCreation {
     }
 
     /// Whether the folder holds nothing but empty folders of the layout.
-    private static func isUnfinishedCreation(_ entries: [FolderEntry], _ path: BackupPath, _ files: some FileSystem) throws -> Bool {
+    private static func isUnfinishedCreation(_ entries: [FolderEntry], _ path: BackupPath, _ files: some FileSystem) throws
+        -> Bool
+    {
         for entry in entries {
             guard entry.isFolder, BackupPath.folders.contains(entry.name) else { return false }
             let inside = try files.list(path.root.appending(entry.name))

@@ -97,9 +97,11 @@ extension FileStoreWriter {
             time: options.now())
         let writer: SegmentWriter<Files>
         if let carried {
-            writer = try SegmentWriter(name, header: header, files, path, carrying: { body in
-                try carried.segment.payloads(of: carried.group, body)
-            }, lastSequence: carried.group.lastSequence)
+            writer = try SegmentWriter(
+                name, header: header, files, path,
+                carrying: { body in
+                    try carried.segment.payloads(of: carried.group, body)
+                }, lastSequence: carried.group.lastSequence)
         } else {
             writer = try SegmentWriter(name, header: header, files, path)
         }

@@ -1,0 +1,176 @@
+extension FileStoreWriter {
+    /// Adds a transaction to the group at hand.
+    ///
+    /// A transaction that the store cannot keep (`invalidInput`, `blobMissing`) is refused before anything changes. Any other
+    /// error drops the whole group.
+    /// - Returns: the commit sequence it will have.
+    @discardableResult
+    public func append(_ transaction: StoreTransaction) throws -> UInt64 {
+        try lock.locked {
+            for state in transaction.states { _ = try check(state) }
+            let sequence = try begin(transaction)
+            for state in transaction.states { try add(state) }
+            try end()
+            return sequence
+        }
+    }
+
+    /// Begins a transaction too large for memory; its `states` may be empty or a first part.
+    @discardableResult
+    public func begin(_ transaction: StoreTransaction) throws -> UInt64 {
+        try lock.locked {
+            try refuseUnnoticedLoss()
+            try makeReady()
+            guard group.open == nil else { throw invalid("a transaction is open already") }
+            if let account = transaction.account, !isFileName(account) { throw invalid("account id \(account)") }
+            for blob in transaction.heldBlobs { try checkBlob(blob, of: "the source position") }
+            let header = TransactionHeader(transaction, sequence: group.sequence + 1)
+            try droppingOnError {
+                try index.begin()
+                try segment!.append { JournalRecord.append(begin: header, to: &$0) }
+                try index.use("appending a transaction") { try $0.apply(header) }
+            }
+            for blob in transaction.heldBlobs { group.blobs.insert(blob.id) }
+            group.open = header
+            return header.sequence
+        }
+    }
+
+    /// Adds a state to the open transaction.
+    public func add(_ state: NewState) throws {
+        try lock.locked {
+            guard let header = group.open else { throw invalid("no transaction is open") }
+            var state = state
+            state.blobs = try check(state)
+            try droppingOnError {
+                let start = group.bytes.count
+                try index.use("appending a state of \(state.key)") { statements in
+                    let tail = try statements.tail(of: state.key)
+                    let next = HistoryCoding.encode(state, header, after: tail, into: &group.bytes)
+                    try group.bytes.withUnsafeBytes { bytes in
+                        let line = HistoryLine(
+                            sequence: header.sequence, ordinal: next.ordinal, time: header.time, change: header.change,
+                            generation: header.generation, kind: header.kind, fields: state.fields, blobs: state.blobs)
+                        try statements.applyNew(
+                            line, checksum: next.checksum, bytes: UnsafeRawBufferPointer(rebasing: bytes[start...]), to: state.key
+                        )
+                    }
+                }
+                try segment!.append { records in
+                    group.bytes.withUnsafeBytes {
+                        JournalRecord.append(line: UnsafeRawBufferPointer(rebasing: $0[start...]), of: state.key, to: &records)
+                    }
+                }
+                for blob in state.blobs { group.blobs.insert(blob.id) }
+                if group.isHeld {
+                    group.lines.append((state.key, group.bytes.count))
+                    if group.bytes.count > Self.heldBytes {
+                        group.isHeld = false
+                        group.lines = []
+                    }
+                }
+                if !group.isHeld { group.bytes.removeAll(keepingCapacity: true) }
+            }
+        }
+    }
+
+    /// Completes the open transaction.
+    public func end() throws {
+        try lock.locked {
+            guard let header = group.open else { throw invalid("no transaction is open") }
+            try droppingOnError { try segment!.append { JournalRecord.append(end: header.sequence, to: &$0) } }
+            group.open = nil
+            group.sequence = header.sequence
+            group.transactions += 1
+            if let position = header.position { group.position = position }
+        }
+    }
+
+    /// Drops what was appended since the last commit. Blobs stay staged.
+    public func rollback() throws {
+        try lock.locked {
+            hasUnnoticedLoss = false
+            guard let segment, index.inTransaction || segment.hasPending else { return }
+            index.rollback()
+            resetGroup()
+            do {
+                try segment.rollback()
+            } catch {
+                self.segment = nil
+                mustReopen = mustReopen ?? .materialisation
+                throw error
+            }
+        }
+    }
+
+    /// Refuses what cannot be kept. Returns the blobs as they are recorded: one may have been written again since the caller
+    /// got its reference.
+    private func check(_ state: NewState) throws -> [BlobReference] {
+        guard state.key.isStorable else { throw invalid("the name of \(state.key)") }
+        for member in state.fields.members where HistoryLine.reservedNames.contains(where: { sameBytes($0, member.name) }) {
+            throw invalid("the member \(member.name) of \(state.key) is the store's own")
+        }
+        return try state.blobs.map { try checkBlob($0, of: state.key.description) }
+    }
+
+    /// R1: a state may only name blobs that are staged, or durable as recorded.
+    @discardableResult
+    private func checkBlob(_ blob: BlobReference, of user: String) throws -> BlobReference {
+        if let staged = blobs.stagedReference(blob.id) { return staged }
+        if let recorded = try index.use("looking for a blob", { try $0.blob(blob.id) }) { return recorded }
+        throw StoreError(
+            .blobMissing, doing: "appending a state", subject: "blob \(blob.id) of \(user) is not staged",
+            remedy: "After a rollback or a failed commit all blobs of the group must be staged again")
+    }
+
+    /// Adds the removal of a history to the open transaction (purge): after the commit its file and its index rows are gone.
+    func addRemoval(of key: HistoryKey) throws {
+        try lock.locked {
+            guard group.open != nil, key.isStorable else { throw invalid("no transaction is open") }
+            try droppingOnError {
+                try segment!.append { JournalRecord.append(removal: key, to: &$0) }
+                try index.use("removing \(key)") { try $0.remove(key) }
+                group.removals.append(key)
+            }
+        }
+    }
+
+    func droppingOnError(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch {
+            hasUnnoticedLoss = group.transactions > 0
+            abandonGroup(.materialisation)
+            throw error
+        }
+    }
+
+    /// A group that lost its first transactions must not be committed as if it were whole: the position would skip them.
+    func refuseUnnoticedLoss() throws {
+        guard hasUnnoticedLoss else { return }
+        throw StoreError(
+            .groupDropped, doing: "committing", subject: path.root.string,
+            remedy: "An earlier error dropped the group. Roll back and read the source again from the writer's position")
+    }
+
+    func dropGroup() {
+        index.rollback()
+        resetGroup()
+    }
+
+    func resetGroup() {
+        group = Group()
+        group.sequence = committed.sequence
+        group.position = committed.position
+    }
+
+    /// Drops the group and the segment; the next append begins a new one.
+    func abandonGroup(_ reason: Reopening) {
+        dropGroup()
+        if mustReopen != .sync { mustReopen = reason }
+    }
+
+    func invalid(_ what: String) -> StoreError {
+        StoreError(.invalidInput, doing: "appending a transaction", subject: what)
+    }
+}

@@ -1,0 +1,23 @@
+extension FileStoreWriter {
+    /// Streams a blob in: compressed, verified, pinned (R1); durable with the next ``commit()``.
+    ///
+    /// - Parameter source: fills the buffer and returns the count, 0 at the end.
+    /// - Returns: the reference to name in states. Equal bytes are kept once.
+    public func stageBlob(_ source: ByteSource) throws -> BlobReference {
+        try blobs.stage(source) { id in try recordedBlob(id) }
+    }
+
+    /// Stages a blob that is in memory.
+    public func stageBlob(_ bytes: [UInt8]) throws -> BlobReference {
+        try bytes.withUnsafeBytes { try stageBlob($0) }
+    }
+
+    /// Stages a blob that is in memory.
+    public func stageBlob(_ bytes: UnsafeRawBufferPointer) throws -> BlobReference {
+        try blobs.stage(bytes) { id in try recordedBlob(id) }
+    }
+
+    private func recordedBlob(_ id: BlobID) throws -> BlobReference? {
+        try lock.locked { try index.use("looking for a blob") { try $0.blob(id) } }
+    }
+}
