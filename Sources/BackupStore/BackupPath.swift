@@ -4,8 +4,23 @@ import SystemPackage
 struct BackupPath: Sendable {
     /// The backup path itself.
     let root: FilePath
+    let accounts: FilePath
+    let blobs: FilePath
+    let journal: FilePath
+    let index: FilePath
+    let expired: FilePath
+    // Paths made of text in one go: joining components costs more than opening the file.
+    private let text: String
 
-    init(_ root: FilePath) { self.root = root.lexicallyNormalized() }
+    init(_ root: FilePath) {
+        self.root = root.lexicallyNormalized()
+        text = self.root.string
+        accounts = self.root.appending("accounts")
+        blobs = self.root.appending("items")
+        journal = self.root.appending("journal")
+        index = self.root.appending("index")
+        expired = self.root.appending("expired")
+    }
 
     /// Files of this prefix are unfinished: ignored by every reader, removed by the next writer (R13).
     static let temporaryPrefix = ".tmp-"
@@ -15,16 +30,11 @@ struct BackupPath: Sendable {
         ["accounts", "items", "server", "journal", "index", "expired", "quarantine"] + DirectoryKind.allCases.map(\.rawValue)
 
     var identity: FilePath { root.appending("zxbackup.json") }
-    var accounts: FilePath { root.appending("accounts") }
-    var blobs: FilePath { root.appending("items") }
-    var journal: FilePath { root.appending("journal") }
     var instance: FilePath { journal.appending("instance") }
     var lock: FilePath { journal.appending("lock") }
-    var index: FilePath { root.appending("index") }
     var indexFile: FilePath { index.appending("index.sqlite") }
-    var expired: FilePath { root.appending("expired") }
 
-    func account(_ id: String) -> FilePath { accounts.appending(id) }
+    func account(_ id: String) -> FilePath { FilePath("\(text)/accounts/\(id)") }
 
     func checkpoint(_ number: UInt64) -> FilePath { journal.appending("checkpoint-\(number)") }
 
@@ -36,7 +46,7 @@ struct BackupPath: Sendable {
     /// The blob's name is the digest; its folder the first two characters.
     func blob(_ id: BlobID) -> FilePath {
         let name = id.description
-        return blobs.appending(String(name.prefix(2))).appending(name)
+        return FilePath("\(text)/items/\(name.prefix(2))/\(name)")
     }
 
     func expiredBlob(_ id: BlobID, day: String) -> FilePath { expired.appending(day).appending(id.description) }
@@ -54,7 +64,7 @@ struct BackupPath: Sendable {
         }
     }
 
-    func history(_ key: HistoryKey) -> FilePath { root.pushing(FilePath(relativeHistory(key))) }
+    func history(_ key: HistoryKey) -> FilePath { FilePath("\(text)/\(relativeHistory(key))") }
 
     /// A file's name as messages show it.
     func relative(_ path: FilePath) -> String {

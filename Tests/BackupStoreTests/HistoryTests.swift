@@ -97,6 +97,23 @@ struct HistoryTests {
         #expect(try store.open().recovery.isClean)
     }
 
+    @Test("R5: a checkpoint makes histories durable before it counts", arguments: [true, false])
+    func checkpointed(reliableSyncfs: Bool) throws {
+        let store = try StoreOnDisk(reliableSyncfs: reliableSyncfs)
+        let writer = try store.open()
+        let domain = HistoryKey.directory(.domains, "d1")
+        try writer.append(StoreTransaction(account: nil, time: 1, states: [NewState(key: domain, fields: ["name": "example.com"])]))
+        try writer.commit()
+        try writer.checkpoint()
+        store.crash(writer, .synced)
+        for name in store.files("journal/segment-").dropLast() { store.disk.vanish(name) }
+        store.removeIndex()
+        let again = try store.open()
+        #expect(try again.history(of: domain).lines.count == 1, "without the sealed segments, from the history alone")
+        #expect(try again.entries(of: .domains) == ["d1"])
+        again.abandon()
+    }
+
     @Test("A vanished history behind the checkpoint is made again; replaying twice changes nothing (R5)")
     func vanished() throws {
         let store = try StoreOnDisk()

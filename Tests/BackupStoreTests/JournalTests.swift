@@ -216,7 +216,7 @@ struct JournalTests {
 
     @Test("R10: any errno at any call of a run loses nothing that was acknowledged", arguments: [Errno.ioError, .noSpace])
     func errnoAnywhere(error: Errno) throws {
-        for call in stride(from: 60, to: 260, by: 3) {
+        for call in stride(from: 60, to: 190, by: 3) {
             let folder = TemporaryFolder()
             let path = folder.appending("backup")
             try PosixFileSystem().makeFolder(path)
