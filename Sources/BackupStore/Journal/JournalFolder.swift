@@ -97,6 +97,7 @@ struct JournalFolder<Files: FileSystem> {
     func scan(fromSegment number: UInt64, floor: UInt64) throws -> Scan {
         var scan = Scan(lastSequence: floor)
         for (index, segment) in segments.enumerated() where segment.name.number >= number {
+            defer { segment.close() }
             let found = try segment.scan(limit: limit(ofSegmentAt: index))
             if segment.header == nil, index == segments.count - 1, (found.lastGroup?.lastSequence ?? 0) <= scan.lastSequence {
                 // Its making was cut off before its header was durable: nothing was ever committed to it.
@@ -116,6 +117,7 @@ struct JournalFolder<Files: FileSystem> {
     /// Hands out the records of all whole groups from a segment number on, in order.
     func replay(fromSegment number: UInt64, _ body: (JournalRecord) throws -> Void) throws {
         for (index, segment) in segments.enumerated() where segment.name.number >= number {
+            defer { segment.close() }
             _ = try segment.scan(limit: limit(ofSegmentAt: index)) { group in
                 do {
                     try segment.records(of: group, body)

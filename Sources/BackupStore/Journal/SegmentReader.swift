@@ -25,27 +25,49 @@ struct SegmentScan: Sendable {
 }
 
 /// Reads a segment without trusting a byte of it.
+///
+/// The file is open only while it is read: seven days of a busy server are more segments than a process may have descriptors.
 final class SegmentReader<Files: FileSystem> {
     let name: SegmentName
-    let file: Files.File
     let header: SegmentHeader?
     let start: Int64
-    private let size: Int64
+    /// The file's length when it was looked at first.
+    let size: Int64
+    private let files: Files
+    private let path: BackupPath
+    private var file: Files.File?
 
     init(_ name: SegmentName, _ files: Files, _ path: BackupPath) throws {
         self.name = name
-        file = try files.open(path.segment(name), .read)
+        self.files = files
+        self.path = path
+        let file = try files.open(path.segment(name), .read)
+        defer { file.close() }
         size = try file.size()
         let found = try SegmentHeader.read(file)
         header = found?.0
         start = found?.end ?? 0
     }
 
-    deinit { file.close() }
+    deinit { close() }
+
+    private func opened() throws -> Files.File {
+        if let file { return file }
+        let opened = try files.open(path.segment(name), .read)
+        file = opened
+        return opened
+    }
+
+    /// Closes the file until it is read again.
+    func close() {
+        file?.close()
+        file = nil
+    }
 
     /// The frame at an offset: its header and payload, nil if it is not whole or not this segment's.
     private func frame(at offset: Int64, before limit: Int64) throws -> (FrameHeader, payload: [UInt8])? {
         guard limit - offset >= Int64(FrameHeader.size) else { return nil }
+        let file = try opened()
         let head = try file.readBytes(at: offset, count: FrameHeader.size)
         guard head.count == FrameHeader.size else { return nil }
         let header = try head.withUnsafeBytes { try FrameHeader($0) }
@@ -124,6 +146,7 @@ final class SegmentReader<Files: FileSystem> {
         var pattern: [UInt8] = []
         pattern.append(integer: name.salt)
         let pieceSize = 1 << 20
+        let file = try opened()
         var place = offset + 1
         while limit - place >= Int64(FrameHeader.size) {
             let piece = try file.readBytes(at: place, count: Int(min(Int64(pieceSize), limit - place)))

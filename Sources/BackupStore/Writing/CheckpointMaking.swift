@@ -82,16 +82,20 @@ struct CheckpointMaking<Files: FileSystem> {
 
     /// Removes segments that are sealed by an earlier checkpoint and older than they need be, and older checkpoints.
     private func removeOld(newest: Checkpoint, now: Int64) throws {
-        let journal = try JournalFolder(files, path)
-        let checkpoints = journal.checkpoints.filter { $0.sequence < newest.sequence }
-        for old in checkpoints.dropLast() { try files.removeIfThere(path.checkpoint(old.sequence)) }
-        guard let previous = checkpoints.last else { return }
-        for (sealed, next) in zip(journal.segments, journal.segments.dropFirst()) {
+        let names = try files.list(path.journal).map(\.name)
+        let earlier = names.compactMap { BackupPath.number($0, after: "checkpoint-") }.filter { $0 < newest.sequence }.sorted()
+        for old in earlier.dropLast() { try files.removeIfThere(path.checkpoint(old)) }
+        guard let last = earlier.last, let bytes = try files.readSmallFile(path.checkpoint(last)),
+            let previous = Checkpoint(bytes)
+        else { return }
+        // Oldest first, and only as far as something is old enough: there may be thousands.
+        let segments = names.compactMap { SegmentName($0) }.sorted { $0.number < $1.number }
+        for (sealed, next) in zip(segments, segments.dropFirst()) where sealed.number < previous.segment {
             // Sealed when the one after it was begun.
-            guard sealed.name.number < previous.segment, let sealing = next.header?.time,
+            guard let sealing = try SegmentReader(next, files, path).header?.time,
                 now - sealing > options.journalKeepDays * 86_400_000
             else { break }
-            try files.removeIfThere(path.segment(sealed.name))
+            try files.removeIfThere(path.segment(sealed))
         }
     }
 }

@@ -71,7 +71,7 @@ extension FileStoreWriter {
         if let stillborn = recovery.scan.stillborn { try files.removeIfThere(path.segment(stillborn)) }
         let newest = segments.last
         let end = recovery.scan.end
-        if let newest, let header = newest.header, end == newest.start, try newest.file.size() == end,
+        if let newest, let header = newest.header, end == newest.start, newest.size == end,
             header.firstSequence == lastSequence + 1, !provesLastGroup
         {
             return try SegmentWriter(emptySegment: newest.name, start: newest.start, files, path)
@@ -105,7 +105,7 @@ extension FileStoreWriter {
         } else {
             writer = try SegmentWriter(name, header: header, files, path)
         }
-        if let newest, try newest.file.size() > previousEnd {
+        if let newest, newest.size > previousEnd {
             // The new segment's header says the same; the file only follows (R6).
             let file = try files.open(path.segment(newest.name), .update)
             defer { file.close() }
