@@ -12,8 +12,16 @@ public struct MessageSummary: Hashable, Sendable {
         /// The address alone.
         public var address: String
 
-        /// What lists are sorted by: the name, or else the address.
-        public var sortForm: String { name.isEmpty ? address : name }
+        /// What lists are sorted by: the name, or the one that a local part such as `ann.lee` or `ann_lee` spells, or the address.
+        public var sortForm: String {
+            guard name.isEmpty else { return name }
+            let local = address.utf8.prefix { $0 != UInt8(ascii: "@") }
+            let parts = local.split(omittingEmptySubsequences: false) { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_") }
+            let isName = parts.count > 1 && parts.allSatisfy { part in
+                !part.isEmpty && part.allSatisfy { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20) }
+            }
+            return isName ? parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ") : address
+        }
     }
 
     /// Its subject, in the forms that the server keeps.
@@ -193,7 +201,7 @@ enum Fragment {
         var pending = false
         var count = 0
         var lastSpace: String.UnicodeScalarView.Index?
-        for scalar in text.unicodeScalars.prefix(4096) {
+        for scalar in text.unicodeScalars.prefix(4096) where scalar.value != 0 {
             if scalar.properties.isWhitespace || scalar.value < 32 {
                 pending = count > 0
                 continue
