@@ -201,11 +201,13 @@ enum Fragment {
         var pending = false
         var count = 0
         var lastSpace: String.UnicodeScalarView.Index?
-        for scalar in text.unicodeScalars.prefix(4096) where scalar.value != 0 {
-            if scalar.properties.isWhitespace || scalar.value < 32 {
+        for scalar in text.unicodeScalars.prefix(4096) {
+            if scalar.properties.isWhitespace {
                 pending = count > 0
                 continue
             }
+            // Control characters are dropped.
+            guard scalar.value >= 32 else { continue }
             if pending {
                 lastSpace = result.endIndex
                 result.append(" ")
