@@ -26,6 +26,7 @@ public final class SandboxServer: @unchecked Sendable {
 
     /// Settings that are not stored in the server's folder.
     public struct Options: Sendable {
+        /// `processCrash` unless a test is about power failures.
         public var durability: Durability = .processCrash
         /// Milliseconds since the epoch.
         public var clock: @Sendable () -> Int64 = { SandboxServer.wallClock() }
@@ -34,12 +35,15 @@ public final class SandboxServer: @unchecked Sendable {
         /// False: finished log files are deleted instead of archived.
         public var archivesLog = true
 
+        /// The defaults.
         public init() {}
     }
 
     /// The folder.
     public let path: FilePath
+    /// Its id and host name, made with the folder.
     public let identity: MailServerIdentity
+    /// The redo log, in the folder.
     public let redoLog: LogLocation
     let options: Options
     let database: DatabasePool

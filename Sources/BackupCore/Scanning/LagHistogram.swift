@@ -11,6 +11,7 @@ public struct LagHistogram: Hashable, Sendable {
     /// The longest time, milliseconds.
     public private(set) var longest: Int64 = 0
 
+    /// Nothing was counted yet.
     public init() {}
 
     /// Counts a transaction. A clock that stepped back counts as no time.

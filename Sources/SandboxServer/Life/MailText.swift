@@ -4,8 +4,10 @@ import BackupCore
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
+    /// The generator with this seed.
     public init(seed: UInt64) { state = seed }
 
+    /// The next 64 bits.
     public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
@@ -25,8 +27,11 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
 public struct MailText: Sendable {
     /// What a written message was.
     public struct Written: Sendable {
+        /// The whole message.
         public var bytes: [UInt8]
+        /// Its subject, decoded.
         public var subject: String
+        /// Without angle brackets.
         public var messageID: String
     }
 
@@ -55,6 +60,7 @@ public struct MailText: Sendable {
     private var count = 0
     private let mark: UInt64
 
+    /// Texts of this seed.
     public init(seed: UInt64) {
         generator = SeededGenerator(seed: seed)
         mark = seed
@@ -67,6 +73,7 @@ public struct MailText: Sendable {
         return "\(name) <\(String(address))@example.org>"
     }
 
+    /// An invented subject.
     public mutating func subject() -> String { generator.pick(Self.openings) + " " + generator.pick(Self.things) }
 
     /// A message of about `size` bytes; nil = a size as mail has them, mostly a few kilobytes, sometimes with an attachment.

@@ -7,8 +7,11 @@ import Glibc
 public struct SandboxLife {
     /// What was done, for a log of the life.
     public struct Event: Sendable, CustomStringConvertible {
+        /// Whose mailbox it was.
         public var account: String
+        /// What was done, in words.
         public var operation: String
+        /// Account and operation.
         public var description: String { "\(account): \(operation)" }
     }
 

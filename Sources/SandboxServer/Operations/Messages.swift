@@ -6,8 +6,11 @@ import SystemPackage
 
 /// Where a delivered message went.
 public struct Delivery: Hashable, Sendable {
+    /// The recipient.
     public var address: String
+    /// The recipient's mailbox.
     public var mailboxID: Int64
+    /// The message there.
     public var itemID: Int64
 }
 

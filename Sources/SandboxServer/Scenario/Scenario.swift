@@ -8,11 +8,15 @@ public struct Scenario: Sendable {
     public struct Step: Sendable, Hashable {
         /// From 1.
         public var line: Int
+        /// In lower case.
         public var command: String
+        /// What follows the command, by place.
         public var words: [String]
+        /// Pairs of a name and a value.
         public var options: [String: String]
     }
 
+    /// All lines that do something, in order.
     public var steps: [Step]
 
     /// Reads a scenario.

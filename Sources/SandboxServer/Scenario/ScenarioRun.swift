@@ -5,9 +5,11 @@ import Glibc
 public final class ScenarioRun {
     /// What a line did.
     public struct Done: Sendable {
+        /// The line's number, from 1.
         public var line: Int
         /// Milliseconds since the epoch, when the line was done.
         public var time: Int64
+        /// In words.
         public var description: String
     }
 

@@ -5,6 +5,7 @@ import SystemPackage
 
 /// The reading side: what a backup sees of the server.
 extension SandboxServer: MailSource {
+    /// All accounts of the directory.
     public func accounts() throws -> [AccountEntry] {
         try database.read { database in
             try Row.fetchAll(database, sql: "SELECT id, name FROM directory_account ORDER BY name").map { row in
@@ -13,10 +14,12 @@ extension SandboxServer: MailSource {
         }
     }
 
+    /// All rows of `mailbox`.
     public func mailboxes() throws -> [MailboxRow] {
         try database.read { try Row.fetchAll($0, sql: "SELECT * FROM mailbox ORDER BY id").map(MailboxState.mailboxRow) }
     }
 
+    /// Hands out a mailbox as one database transaction sees it.
     public func readMailbox(_ mailboxID: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot? {
         // One read transaction: the picture of one moment, while the server works on.
         try database.read { database in
@@ -60,6 +63,7 @@ extension SandboxServer: MailSource {
         return result
     }
 
+    /// Opens a blob of the volume, which does not compress.
     public func openBlob(_ location: BlobLocation) throws -> ByteReader {
         // Also called while a mailbox is being read.
         let volume = try database.unsafeReentrantRead { try Self.readVolume(Int64(location.locator ?? "") ?? 0, home: path, in: $0) }

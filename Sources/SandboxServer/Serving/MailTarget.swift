@@ -3,6 +3,7 @@ import GRDB
 
 /// The writing side: what a restore does to the server.
 extension SandboxServer: MailTarget {
+    /// The account with this id or address, aliases included; nil when there is none.
     public func findAccount(_ nameOrID: String) throws -> AccountEntry? {
         guard let id = try accountID(nameOrID) else { return nil }
         return try database.read { database in
@@ -13,10 +14,12 @@ extension SandboxServer: MailTarget {
         }
     }
 
+    /// The account's mailbox, created when it has none yet.
     public func openMailbox(accountID: String) throws -> any TargetMailbox { try openMailbox(accountID) }
 }
 
 extension SandboxMailbox: TargetMailbox {
+    /// All folders, parents first.
     public func folders() throws -> [ItemRow] {
         try read { database in
             guard let state = try MailboxState(loading: mailboxID, from: database, counters: .asStored) else { return [] }
@@ -24,8 +27,10 @@ extension SandboxMailbox: TargetMailbox {
         }
     }
 
+    /// All tags, unlisted ones too.
     public func tags() throws -> [TagRow] { try read { try TagTable.tags(mailbox: mailboxID, in: $0).map(\.row) } }
 
+    /// Changes colour, feed and flags where they differ.
     public func updateFolder(_ id: Int64, with folder: NewFolder) throws {
         guard let old = try item(id), old.type.isContainer else {
             throw SandboxError(.noSuchItem, doing: "mailbox \(mailboxID)", reason: "there is no folder \(id)")
@@ -39,6 +44,7 @@ extension SandboxMailbox: TargetMailbox {
         }
     }
 
+    /// Adds a message; one whose size is not the one announced is refused.
     public func addMessage(_ message: NewMessage, content: @escaping ByteReader) throws -> Int64 {
         try server.withIncoming({ try $0.receive(reading: content, now: $1) }) { blob in
             guard blob.size == message.size else {
@@ -52,6 +58,7 @@ extension SandboxMailbox: TargetMailbox {
         }
     }
 
+    /// Messages and chats of a folder with this digest and date.
     public func findMessages(folderID: Int64, digest: String, date: Int64) throws -> [Int64] {
         try read { database in
             try Int64.fetchAll(
@@ -64,5 +71,6 @@ extension SandboxMailbox: TargetMailbox {
         }
     }
 
+    /// Whether the item is in the mailbox; the dumpster does not count.
     public func exists(_ id: Int64) throws -> Bool { try item(id) != nil }
 }
