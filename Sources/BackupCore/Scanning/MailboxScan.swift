@@ -148,7 +148,12 @@ struct MailboxScan {
             state.revisions = list
             try write(state)
         }
-        try endMissing(seen: seen, dumpster: dumpster, statistics: &statistics, write)
+        for var state in try missing(seen: seen) {
+            state.deleted = true
+            state.inDumpster = dumpster.contains(state.row.id)
+            statistics.deletedItems += 1
+            try write(state)
+        }
 
         life.scannedChange = max(life.scannedChange ?? 0, snapshot.change)
         life.tracksImap = snapshot.row.trackingImap
@@ -167,19 +172,12 @@ struct MailboxScan {
     }
 
     /// Items alive in the history that the server no longer has.
-    private func endMissing(
-        seen: Set<Int64>, dumpster: Set<Int64>, statistics: inout ScanStatistics, _ write: (ItemState) throws -> Void
-    ) throws {
+    private func missing(seen: Set<Int64>) throws -> [ItemState] {
         var gone: [ItemState] = []
         try store.items(account.id, .alive) { indexed in
             if let state = ItemState(indexed: indexed), !seen.contains(state.row.id) { gone.append(state) }
         }
-        for var state in gone {
-            state.deleted = true
-            state.inDumpster = dumpster.contains(state.row.id)
-            statistics.deletedItems += 1
-            try write(state)
-        }
+        return gone
     }
 
     private func transaction(_ life: MailboxLife) -> StoreTransaction {

@@ -73,5 +73,6 @@ struct SharedBodies {
                         summary: MessageSummary(bytes: beginning, isWhole: Int64(beginning.count) == size)),
                     waiting: Int(waiting)))
         }
+        text = self.json.json  // An initialiser's changes are not observed.
     }
 }
