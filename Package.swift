@@ -66,6 +66,10 @@ let package = Package(
         // Measurements, run by hand (Benchmarks/README.md).
         .executableTarget(
             name: "FollowLatency", dependencies: ["BackupCore", "SandboxServer"], path: "Benchmarks/FollowLatency"),
+        .executableTarget(
+            name: "RedoLogGenerator",
+            dependencies: ["RedoLog", "CLibcrypto", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Benchmarks/RedoLogGenerator"),
 
         .testTarget(
             name: "RedoLogTests", dependencies: ["RedoLog"], exclude: ["Fixtures"]),

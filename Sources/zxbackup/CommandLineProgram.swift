@@ -97,6 +97,7 @@ private func commandType(_ name: String) -> (any Command.Type)? {
 /// The sub-trees by the name of the table.
 private func subtreeType(_ name: String) -> (any ParsableCommand.Type)? {
     switch name {
+    case "redolog": RedoLogCommand.self
     case "sandbox": SandboxCommand.self
     default: nil
     }

@@ -5,10 +5,13 @@ struct FieldDescriber: FieldCodec {
     let version: FormatVersion
     let file: LogFile
     var json = JSONText()
+    /// Whether bodies are read for their hashes.
+    private let hashesBodies: Bool
 
-    init(version: FormatVersion, file: LogFile) {
+    init(version: FormatVersion, file: LogFile, hashesBodies: Bool = true) {
         self.version = version
         self.file = file
+        self.hashesBodies = hashesBodies
     }
 
     private mutating func string(_ text: LogText?) {
@@ -97,12 +100,14 @@ struct FieldDescriber: FieldCodec {
             size = uncompressedSize
             mayBeCompressed = true
         }
-        var hasher = BodyHasher()
-        let digest = try hasher.digest(body, of: file, uncompressedSize: size)
         json.key(name)
         json.open("{")
+        defer { json.close("}") }
         integer("offset", body.offset)
         integer("length", body.length)
+        guard hashesBodies else { return }
+        var hasher = BodyHasher()
+        let digest = try hasher.digest(body, of: file, uncompressedSize: size)
         json.key("sha256" as StaticString)
         json.string(hexadecimal(digest.sha256))
         if mayBeCompressed {
@@ -114,7 +119,6 @@ struct FieldDescriber: FieldCodec {
             json.key("uncompressedSha256" as StaticString)
             json.string(hexadecimal(digest.uncompressedSHA256))
         }
-        json.close("}")
     }
 
     /// An opaque payload is not described by fields, but in their stead.

@@ -31,6 +31,10 @@ struct FieldReader {
     private var available = 0
     /// The next byte, as an index in the window.
     private var position = 0
+    /// How much is read at once: little behind a jump over a body, where the next body may be near, and more and more after
+    /// that.
+    private var readAhead: Int
+    private static let smallestRead = 4096
 
     /// The window lends its memory from the owner, who frees it.
     init(file: LogFile, offset: Int64, end: Int64, window: UnsafeMutableRawBufferPointer) {
@@ -39,6 +43,7 @@ struct FieldReader {
         self.window = window.baseAddress!
         capacity = window.count
         windowOffset = offset
+        readAhead = min(Self.smallestRead, window.count)
     }
 
     /// The file offset of the next byte.
@@ -59,6 +64,7 @@ struct FieldReader {
             windowOffset = target
             available = 0
             position = 0
+            readAhead = min(Self.smallestRead, capacity)
         }
     }
 
@@ -79,7 +85,8 @@ struct FieldReader {
         windowOffset = start
         position = 0
         available = kept
-        let wanted = Int(min(Int64(capacity), end - start)) - kept
+        let wanted = Int(min(Int64(max(count, readAhead)), end - start)) - kept
+        readAhead = min(capacity, readAhead * 4)
         do {
             available += try file.read(
                 at: start + Int64(kept), into: UnsafeMutableRawBufferPointer(start: window + kept, count: wanted))

@@ -58,6 +58,9 @@ public struct TransactionAssembler: Sendable {
     /// The transactions without end, in the order in which they were first logged.
     public var open: [Open] { transactions.values.sorted { $0.order < $1.order } }
 
+    /// An open transaction by its name.
+    public subscript(id: TransactionID) -> Open? { transactions[id] }
+
     /// The smallest offset of an open transaction's start record in this file.
     public func oldestStart(in file: LogFile) -> Int64? {
         transactions.isEmpty ? nil : transactions.values.lazy.filter { $0.file === file }.map(\.start.offset).min()
