@@ -232,10 +232,10 @@ struct HostileFileTests {
         bytes += [UInt8](repeating: 0xFF, count: 31 << 20)
         let path = folder.file("forged.log", bytes)
         var before = rusage()
-        getrusage(RUSAGE_SELF, &before)
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &before)
         let steps = try readWhole(path)
         var after = rusage()
-        getrusage(RUSAGE_SELF, &after)
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &after)
         #expect(!steps.isEmpty)
         #expect(after.ru_maxrss - before.ru_maxrss < 128 << 10)
     }

@@ -15,8 +15,19 @@ struct Invariants {
     private var changes: [Int64: Int32] = [:]
     /// The transaction that is open in each mailbox.
     private var busy: [Int64: TransactionID] = [:]
-    /// Shared bodies by their path: what their records say of them, and whether they are committed.
-    private var shared: [LogText: (digest: LogText?, size: Int64, isCommitted: Bool)] = [:]
+    /// Shared bodies by their path.
+    private var shared: [LogText: SharedBody] = [:]
+    /// The newest shared body of each digest: recipients after the first may name a path of their own, as real logs show.
+    private var sharedByDigest: [LogText: LogText] = [:]
+    /// Whether the first file of all was read, so that no shared body can lie in an older one.
+    private var isComplete = false
+
+    /// What the record of a shared body says of it, and whether that is committed.
+    private struct SharedBody {
+        var digest: LogText?
+        var size: Int64
+        var isCommitted = false
+    }
 
     mutating func begin(_ file: LogFile, _ header: FileHeader, size: Int64, _ report: inout VerificationReport) {
         self.file = file
@@ -34,10 +45,12 @@ struct Invariants {
         {
             broken(16, "the name says file \(sequence), the header \(header.sequence)")
         }
+        if header.sequence == 0 { isComplete = true }
         if let previous {
             if header.sequence != RedoLog.sequence(after: previous.sequence) {
                 broken(16, "file \(header.sequence) follows file \(previous.sequence)")
                 expectedHeads = []
+                isComplete = false
             }
             if header.createTime < previous.createTime { broken(172, "the file is older than the one before it") }
         }
@@ -85,7 +98,7 @@ struct Invariants {
         default:
             if let open = assembler[recordHeader.transaction] {
                 if try !isSame(record, file, open.start, open.file) { broken("a repeated start record is not the same") }
-            } else if recordHeader.mailboxID > 0, let other = busy[recordHeader.mailboxID] {
+            } else if recordHeader.mailboxID > 0, recordHeader.changeID > 0, let other = busy[recordHeader.mailboxID] {
                 broken("the transaction \(other) of mailbox \(recordHeader.mailboxID) is open at the same time")
             }
             checkPayload(record, broken)
@@ -145,7 +158,10 @@ struct Invariants {
 
     private func checkShared(_ message: CreateMessage, _ broken: (String) -> Void) {
         guard let path = message.path else { return broken("a message refers to no shared body") }
-        guard let body = shared[path] else { return broken("no shared body is known under \(path)") }
+        guard let body = shared[path] ?? message.digest.flatMap({ sharedByDigest[$0] }).flatMap({ shared[$0] }) else {
+            if isComplete { broken("no shared body is known under \(path)") }
+            return
+        }
         if !body.isCommitted { broken("the shared body \(path) is not committed yet") }
         if body.digest != message.digest { broken("the shared body \(path) has another digest") }
         if body.size != message.size { broken("the shared body \(path) has \(body.size) bytes, the message \(message.size)") }
@@ -158,9 +174,11 @@ struct Invariants {
         let mailbox = record.header.mailboxID
         switch outcome {
         case .started:
-            if mailbox > 0 { busy[mailbox] = record.header.transaction }
+            // A child has no change number and is open together with its parent (section 5.4).
+            if mailbox > 0 && record.header.changeID > 0 { busy[mailbox] = record.header.transaction }
             if case .storeIncomingBlob(let blob) = record.operation, let path = blob.path {
-                shared[path] = (blob.digest, Int64(blob.size), false)
+                shared[path] = SharedBody(digest: blob.digest, size: Int64(blob.size))
+                if let digest = blob.digest { sharedByDigest[digest] = path }
             }
         case .committed(let transaction):
             if busy[mailbox] == transaction.id { busy[mailbox] = nil }
