@@ -27,6 +27,8 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         public static let unknownFormat = Code("unknownFormat")
         /// The backup path belongs to another server (R8).
         public static let wrongServer = Code("wrongServer")
+        /// The path is a copy of a backup path, and the options refuse those (R7).
+        public static let isCopy = Code("isCopy")
         /// Another writer holds the lock (R8).
         public static let locked = Code("locked")
         /// The file system does not tell upper case from lower case.

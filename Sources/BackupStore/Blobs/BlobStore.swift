@@ -180,20 +180,30 @@ final class BlobStore<Files: FileSystem>: @unchecked Sendable {
         return path.blobs.appending("\(BackupPath.temporaryPrefix)\(number)")
     }
 
-    /// Pins the id, then looks whether the blob exists (R1: in this order, so that purge cannot take it in between).
+    /// Pins the id and looks whether the blob exists. Purge takes blobs under the same lock: not in between (R1).
     private func pinKnown(_ id: BlobID, _ recorded: (BlobID) throws -> BlobReference?) throws -> BlobReference? {
-        let inHand: BlobReference? = lock.locked {
+        if let inHand = pinStaged(id) { return inHand }
+        guard let known = try recorded(id) else { return nil }
+        return try lock.locked {
+            if let inHand = pinStaged(id) { return inHand }  // Another thread was faster.
+            // A length other than the recorded one is damage: the blob is written again.
+            guard try files.status(path.blob(id))?.size == known.stored || restoreExpired(known) else { return nil }
+            staged[id] = Staged(reference: known, temporary: nil, pins: 1)
+            return known
+        }
+    }
+
+    private func pinStaged(_ id: BlobID) -> BlobReference? {
+        lock.locked {
             staged[id]?.pins += 1
             return staged[id]?.reference
         }
-        if let inHand { return inHand }
-        guard let known = try recorded(id) else { return nil }
-        lock.locked { staged[id, default: Staged(reference: known, temporary: nil, pins: 0)].pins += 1 }
-        // A length other than the recorded one is damage: the blob is written again.
-        if try files.status(path.blob(id))?.size == known.stored { return known }
-        if try restoreExpired(known) { return known }
-        unpin(id)
-        return nil
+    }
+
+    /// Calls `body` unless the blob is pinned; nobody can pin it meanwhile (R2).
+    /// - Returns: nil where it is pinned.
+    func unlessPinned<Result>(_ id: BlobID, _ body: () throws -> Result) rethrows -> Result? {
+        try lock.locked { staged[id] == nil ? try body() : nil }
     }
 
     private func register(_ reference: BlobReference, _ temporary: FilePath) -> BlobReference {
@@ -221,14 +231,6 @@ final class BlobStore<Files: FileSystem>: @unchecked Sendable {
 
     /// Whether purge must leave the blob alone.
     func isPinned(_ id: BlobID) -> Bool { lock.locked { staged[id] != nil } }
-
-    private func unpin(_ id: BlobID) {
-        lock.locked {
-            guard var entry = staged[id] else { return }
-            entry.pins -= 1
-            staged[id] = entry.pins > 0 || entry.temporary != nil ? entry : nil
-        }
-    }
 
     /// Makes the staged blobs among `ids` durable under their names: sync all, rename all, sync all.
     ///
@@ -272,10 +274,14 @@ final class BlobStore<Files: FileSystem>: @unchecked Sendable {
         }
     }
 
-    /// Unpins after the commit.
-    func release(_ ids: some Collection<BlobID>) {
+    /// Unpins after the commit, as often as the group named each blob: what another thread staged meanwhile stays pinned.
+    func release(_ uses: [BlobID: Int]) {
         lock.locked {
-            for id in ids where staged[id]?.temporary == nil { staged[id] = nil }
+            for (id, count) in uses {
+                guard var entry = staged[id], entry.temporary == nil else { continue }
+                entry.pins -= count
+                staged[id] = entry.pins > 0 ? entry : nil
+            }
         }
     }
 
@@ -297,7 +303,7 @@ final class BlobStore<Files: FileSystem>: @unchecked Sendable {
     }
 
     /// Moves a blob that purge took back to its place (R2); false if it is nowhere.
-    private func restoreExpired(_ known: BlobReference) throws -> Bool {
+    func restoreExpired(_ known: BlobReference) throws -> Bool {
         guard let expired = try Self.findExpired(known.id, files, path),
             try files.status(expired)?.size == known.stored
         else { return false }

@@ -151,9 +151,9 @@ func appendTimestamp(_ milliseconds: Int64, to bytes: inout [UInt8]) {
 func timestamp(_ text: String) -> Int64? {
     let negative = text.utf8.first == UInt8(ascii: "-")
     let parts = text.utf8.split { !($0 >= 0x30 && $0 <= 0x39) }.compactMap { Int64(Substring($0)) }
-    guard parts.count == 7, text.utf8.last == UInt8(ascii: "Z"), (1...12).contains(parts[1]), (1...31).contains(parts[2]) else {
-        return nil
-    }
+    guard parts.count == 7, text.utf8.last == UInt8(ascii: "Z"), (1...12).contains(parts[1]), (1...31).contains(parts[2]),
+        parts[0] < 1_000_000, parts[3...].allSatisfy({ $0 < 1000 })
+    else { return nil }
     let days = dayNumber(year: negative ? -parts[0] : parts[0], month: parts[1], day: parts[2])
     return (((days * 24 + parts[3]) * 60 + parts[4]) * 60 + parts[5]) * 1000 + parts[6]
 }

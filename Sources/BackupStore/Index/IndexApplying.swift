@@ -128,8 +128,10 @@ extension IndexStatements {
         }
     }
 
-    /// Removes a history from the tables; its blobs may have lost their last user.
-    func remove(_ key: HistoryKey) throws {
+    /// Removes a history from the tables; its blobs may have lost their last user. A history begun anew after the removal stays.
+    func remove(_ key: HistoryKey, at sequence: UInt64) throws {
+        if let latest = try sequences(of: key), latest.sequence > Int64(sequence) { return }
+        try run("DELETE FROM overlay WHERE history = ?", [key.indexName.databaseValue])
         try run("DELETE FROM uses WHERE user = ?", [key.indexName.databaseValue])
         switch key {
         case .item(let account, let id):

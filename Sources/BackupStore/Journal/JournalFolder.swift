@@ -19,8 +19,8 @@ struct Checkpoint: Sendable, Equatable {
     }
 
     init?(_ bytes: [UInt8]) {
-        guard let members = SealedJSON.decode(bytes), let sequence = members["seq"]?.int, let segment = members["segment"]?.int,
-            let time = members["time"]?.int
+        guard let members = SealedJSON.decode(bytes), let sequence = members["seq"]?.int, sequence >= 0,
+            let segment = members["segment"]?.int, segment >= 0, let time = members["time"]?.int
         else { return nil }
         self.init(
             sequence: UInt64(sequence), segment: UInt64(segment), position: members["position"]?.string, time: time)

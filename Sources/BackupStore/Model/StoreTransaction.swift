@@ -34,6 +34,12 @@ public struct Mark: Sendable, Hashable {
         self.time = time
     }
 
+    /// Whether the other one, for the same reason, puts nothing else in doubt.
+    func covers(_ other: Mark) -> Bool {
+        sameBytes(reason, other.reason)
+            && (candidates.isEmpty || !other.candidates.isEmpty && Set(candidates).isSuperset(of: other.candidates))
+    }
+
     var json: JSONValue {
         .object(["reason": .string(reason), "time": .int(time), "candidates": .array(candidates.map { .int($0) })])
     }

@@ -29,13 +29,15 @@ struct AccountStat: Sendable, Equatable {
     }
 
     init?(_ bytes: [UInt8]) {
-        guard let members = SealedJSON.decode(bytes), let sequence = members["seq"]?.int, let items = members["items"]?.int,
+        guard let members = SealedJSON.decode(bytes), let sequence = members["seq"]?.int, sequence >= 0,
+            let items = members["items"]?.int,
             let lines = members["lines"]?.int, let checksums = members["checksums"]?.int, let marks = members["marks"]?.array
         else { return nil }
         self.init(
             sequence: UInt64(sequence), items: items, lines: lines, checksums: checksums,
             marks: marks.compactMap { element in
-                guard let pair = element.array, pair.count == 2, let sequence = pair[0].int, let mark = Mark(json: pair[1]) else {
+                guard let pair = element.array, pair.count == 2, let sequence = pair[0].int, sequence >= 0,
+                    let mark = Mark(json: pair[1]) else {
                     return nil
                 }
                 return SequencedMark(mark: mark, sequence: UInt64(sequence))

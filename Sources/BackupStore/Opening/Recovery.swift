@@ -152,9 +152,9 @@ struct Recovery<Files: FileSystem> {
                 let bytes = try files.readSmallFile(path.cuts(number), limit: 1 << 30), let members = SealedJSON.decode(bytes)
             else { continue }
             for element in members["cuts"]?.array ?? [] {
-                guard let pair = element.array, pair.count == 2, let sequence = pair[0].int, let hex = pair[1].string else {
-                    continue
-                }
+                guard let pair = element.array, pair.count == 2, let sequence = pair[0].int, sequence >= 0,
+                    let hex = pair[1].string
+                else { continue }
                 let bytes = stride(from: 0, to: hex.utf8.count - 1, by: 2).compactMap { place -> UInt8? in
                     let utf8 = Array(hex.utf8)
                     guard let high = hexValue(utf8[place]), let low = hexValue(utf8[place + 1]) else { return nil }
@@ -196,10 +196,12 @@ struct Recovery<Files: FileSystem> {
     private func apply(to index: StoreIndex, after applied: UInt64, fromSegment: UInt64, overlays: Bool = false) throws {
         try index.begin()
         var transactions = 0
+        var current: UInt64 = 0
         do {
             try journal.replay(fromSegment: fromSegment) { record in
                 switch record {
                 case .begin(let header):
+                    current = header.sequence
                     guard header.sequence > applied else { return }
                     try index.use("applying the journal") { try $0.apply(header) }
                 case .line(let key, let bytes):
@@ -211,7 +213,8 @@ struct Recovery<Files: FileSystem> {
                         try statements.apply(line, checksum: tail.checksum, bytes: bytes, to: key)
                     }
                 case .removal(let key):
-                    try index.use("applying the journal") { try $0.remove(key) }
+                    guard current > applied else { return }
+                    try index.use("applying the journal") { try $0.remove(key, at: current) }
                 case .end(let sequence):
                     transactions += 1
                     guard sequence > applied else { return }

@@ -8,6 +8,8 @@ public struct StoreOptions: Sendable {
     public var checkpointBytes: Int64 = 64 << 20
     /// How long sealed segments stay (R5, R7).
     public var journalKeepDays: Int64 = 7
+    /// Whether a copy of a backup path is refused (`isCopy`); opened for writing, it would become an original (R7).
+    public var refusesCopies = false
     /// The wall clock, milliseconds since 1970.
     public var now: @Sendable () -> Int64 = {
         var time = timespec()

@@ -24,13 +24,14 @@ extension FileStoreWriter {
             guard group.open == nil else { throw invalid("a transaction is open already") }
             if let account = transaction.account, !isFileName(account) { throw invalid("account id \(account)") }
             for blob in transaction.heldBlobs { try checkBlob(blob, of: "the source position") }
-            let header = TransactionHeader(transaction, sequence: group.sequence + 1)
+            var header = TransactionHeader(transaction, sequence: group.sequence + 1)
+            if !header.marks.isEmpty { header.marks = try newMarks(of: transaction) }
             try droppingOnError {
                 try index.begin()
                 try segment!.append { JournalRecord.append(begin: header, to: &$0) }
                 try index.use("appending a transaction") { try $0.apply(header) }
             }
-            for blob in transaction.heldBlobs { group.blobs.insert(blob.id) }
+            for blob in transaction.heldBlobs { group.blobs[blob.id, default: 0] += 1 }
             group.open = header
             return header.sequence
         }
@@ -61,7 +62,7 @@ extension FileStoreWriter {
                         JournalRecord.append(line: UnsafeRawBufferPointer(rebasing: $0[start...]), of: state.key, to: &records)
                     }
                 }
-                for blob in state.blobs { group.blobs.insert(blob.id) }
+                for blob in state.blobs { group.blobs[blob.id, default: 0] += 1 }
                 if group.isHeld {
                     group.lines.append((state.key, group.bytes.count))
                     if group.bytes.count > Self.heldBytes {
@@ -113,6 +114,17 @@ extension FileStoreWriter {
         return try state.blobs.map { try checkBlob($0, of: state.key.description) }
     }
 
+    /// The marks of a transaction that say more than those that stand already.
+    private func newMarks(of transaction: StoreTransaction) throws -> [Mark] {
+        guard let account = transaction.account else { return transaction.marks }
+        var standing = transaction.clearsMarks ? [] : try index.marks(account)
+        return transaction.marks.filter { mark in
+            guard !standing.contains(where: { $0.covers(mark) }) else { return false }
+            standing.append(mark)
+            return true
+        }
+    }
+
     /// R1: a state may only name blobs that are staged, or durable as recorded.
     @discardableResult
     private func checkBlob(_ blob: BlobReference, of user: String) throws -> BlobReference {
@@ -126,10 +138,10 @@ extension FileStoreWriter {
     /// Adds the removal of a history to the open transaction (purge): after the commit its file and its index rows are gone.
     func addRemoval(of key: HistoryKey) throws {
         try lock.locked {
-            guard group.open != nil, key.isStorable else { throw invalid("no transaction is open") }
+            guard let header = group.open, key.isStorable else { throw invalid("no transaction is open") }
             try droppingOnError {
                 try segment!.append { JournalRecord.append(removal: key, to: &$0) }
-                try index.use("removing \(key)") { try $0.remove(key) }
+                try index.use("removing \(key)") { try $0.remove(key, at: header.sequence) }
                 group.removals.append(key)
             }
         }

@@ -13,7 +13,7 @@ extension FileStoreWriter {
             guard group.transactions > 0, let segment else { return }
             let durable: JournalGroup
             do {
-                try blobs.publish(group.blobs)  // R1
+                try blobs.publish(group.blobs.keys)  // R1
                 durable = try segment.commit(lastSequence: group.sequence)  // R3
             } catch {
                 // R10: nothing of the group is acknowledged; a second sync that succeeds would prove nothing.

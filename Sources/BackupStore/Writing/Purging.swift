@@ -32,28 +32,24 @@ extension FileStoreWriter {
             // R2: the histories' removal is durable, not only committed, before a blob moves; a new state in the making counts.
             try commit()
             try checkpoint()
-            // The index is trusted only after it is proven to know everything that is committed.
-            guard try index.sequence() == committed.sequence else {
-                throw StoreError(
-                    .index, doing: "expiring blobs", subject: path.indexFile.string,
-                    remedy: "The index lags behind the journal; run rebuildIndex")
-            }
-            let unused = try candidates.filter { id in
-                // A pin is a reference in the making (R1).
-                guard !blobs.isPinned(id) else { return false }
-                return try !index.use("expiring blobs") { try $0.isUsed(id) }
-            }
-            guard !unused.isEmpty else { return [] }
+            try proveIndex("expiring blobs")
             let folder = path.expired.appending(day)
-            if try files.makeFolderIfMissing(folder) { try files.syncFolder(path.expired) }
             var moved: [BlobID] = []
             var folders: Set<FilePath> = [folder]
-            for id in unused where try files.status(path.blob(id)) != nil {
-                try files.rename(path.blob(id), to: path.expiredBlob(id, day: day))
+            for id in candidates {
+                let isMoved = try blobs.unlessPinned(id) {  // A pin is a reference in the making (R1).
+                    guard try !index.use("expiring blobs", { try $0.isUsed(id) }), try files.status(path.blob(id)) != nil else {
+                        return false
+                    }
+                    if moved.isEmpty, try files.makeFolderIfMissing(folder) { try files.syncFolder(path.expired) }
+                    try files.rename(path.blob(id), to: path.expiredBlob(id, day: day))
+                    return true
+                }
+                guard isMoved == true else { continue }
                 folders.insert(path.blob(id).removingLastComponent())
                 moved.append(id)
             }
-            for folder in folders { try files.syncFolder(folder) }
+            if !moved.isEmpty { for folder in folders { try files.syncFolder(folder) } }
             return moved
         }
     }
@@ -64,14 +60,39 @@ extension FileStoreWriter {
             guard isFileName(day) else { throw invalid("day \(day)") }
             let folder = path.expired.appending(day)
             guard try files.status(folder) != nil else { return }
+            try commit()
+            try makeReady()
+            try proveIndex("emptying \(folder)")
             for entry in try files.list(folder) {
-                if let id = BlobID(entry.name) {
-                    // Staged again in the meantime: it moved back, or is about to.
-                    guard !blobs.isPinned(id) else { continue }
-                    try index.use("emptying \(folder)") { try $0.forget(id) }
+                guard let id = BlobID(entry.name) else {
+                    try files.remove(folder.appending(entry.name))
+                    continue
                 }
-                try files.remove(folder.appending(entry.name))
+                // Staged again in the meantime: it moved back, or is about to.
+                try blobs.unlessPinned(id) { try empty(id, at: folder.appending(entry.name)) }
             }
+        }
+    }
+
+    /// Removes an expired blob, or moves it back where something names it again (R2).
+    private func empty(_ id: BlobID, at place: FilePath) throws {
+        try index.use("emptying \(place)") { statements in
+            let isUsed = try statements.isUsed(id)
+            if isUsed, let known = try statements.blob(id), try files.status(path.blob(id))?.size != known.stored {
+                guard try blobs.restoreExpired(known) else { return }  // Damaged: all there is, so it stays.
+            } else {
+                if !isUsed { try statements.forget(id) }
+                try files.remove(place)
+            }
+        }
+    }
+
+    /// The index is trusted only after it is proven to know everything that is committed (R2).
+    private func proveIndex(_ doing: String) throws {
+        guard try index.sequence() == committed.sequence else {
+            throw StoreError(
+                .index, doing: doing, subject: path.indexFile.string,
+                remedy: "The index lags behind the journal; run rebuildIndex")
         }
     }
 }

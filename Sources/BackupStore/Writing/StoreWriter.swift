@@ -63,7 +63,8 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
         var bytes: [UInt8] = []
         var lines: [(key: HistoryKey, end: Int)] = []
         var isHeld = true
-        var blobs: Set<BlobID> = []
+        /// How often the group names each blob.
+        var blobs: [BlobID: Int] = [:]
         var removals: [HistoryKey] = []
         var open: TransactionHeader?
     }
@@ -80,7 +81,8 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
     }
 
     /// Opens a path for writing: takes the lock, recovers what a crash left behind, brings the index up to date.
-    /// - Throws: `locked`, `wrongServer` (R8), `unknownFormat`, `caseInsensitive`, `notABackupPath`.
+    /// - Throws: `locked`, `wrongServer` (R8), `unknownFormat`, `caseInsensitive`, `notABackupPath`,
+    ///   `isCopy` where the options say so.
     public init(opening path: FilePath, serverID: String, options: StoreOptions = StoreOptions(), files: Files) throws {
         self.files = files
         self.path = BackupPath(path)
@@ -92,6 +94,12 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
                 subject: "\(path) belongs to server \(identity.serverID), not to \(serverID)",
                 remedy: "Reading it is allowed. To write, use a backup path of this server")
         }
+        let isCopy = try StoreInstance.isCopy(files, self.path)
+        guard !isCopy || !options.refusesCopies else {
+            throw StoreError(
+                .isCopy, doing: "opening the backup path for writing", subject: path.string,
+                remedy: "It is a copy: readers make an index of their own, and writing would make it an original")
+        }
         try StoreCreation.refuseCaseInsensitive(self.path, files)
         writerLock = try WriterLock(files, self.path)
         do {
@@ -100,7 +108,7 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
             blobs = try BlobStore(files: files, path: self.path, level: options.compressionLevel)
             histories = HistoryFiles(files: files, path: self.path)
             let opened = try Self.recover(
-                files, self.path, identity, options, isCopy: try StoreInstance.isCopy(files, self.path), reopening: nil)
+                files, self.path, identity, options, isCopy: isCopy, reopening: nil)
             (index, segment, committed, recovery) = (opened.index, opened.segment, opened.committed, opened.report)
             group.sequence = committed.sequence
             group.position = committed.position

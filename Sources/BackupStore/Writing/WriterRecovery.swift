@@ -105,11 +105,12 @@ extension FileStoreWriter {
         } else {
             writer = try SegmentWriter(name, header: header, files, path)
         }
-        if let newest, newest.size > previousEnd {
-            // The new segment's header says the same; the file only follows (R6).
+        if let newest, newest.size > end {
+            // The new segment's header says the same; the file only follows (R6). A group that was carried over stays in the old
+            // one too: a copy that listed the folder before the new one was there must find it (R7).
             let file = try files.open(path.segment(newest.name), .update)
             defer { file.close() }
-            try file.truncate(to: previousEnd)
+            try file.truncate(to: end)
         }
         return writer
     }

@@ -1,0 +1,195 @@
+import SystemPackage
+import Testing
+
+@testable import BackupStore
+
+@Suite("Recovery")
+struct RecoveryTests {
+    @Test("R5: an index that catches up does not remove again what was begun anew after its removal")
+    func removalBeforeCatchUp() throws {
+        let store = try StoreOnDisk()
+        let writer = try store.open()
+        try writer.append(message(1, folder: 2, time: 1, change: 1))
+        try writer.commit()
+        _ = try writer.removeHistories([.item(account: account, id: 1)], time: 2)
+        try writer.append(message(1, folder: 5, time: 3, change: 3))
+        try writer.commit()
+        try writer.append(message(2, time: 4, change: 4))
+        store.disk.failing = { $0.hasPrefix("write accounts/") ? .noSpace : nil }
+        try writer.commit()  // In the journal; the index stays behind.
+        store.disk.failing = nil
+        #expect(try writer.item(account, 2) != nil)
+        #expect(try writer.item(account, 1)?.fields["folder"] == 5)
+        try writer.rebuildIndex()
+        #expect(try writer.item(account, 1)?.fields["folder"] == 5)
+        #expect(try writer.history(of: .item(account: account, id: 1)).lines.map(\.sequence) == [3])
+        try writer.close()
+    }
+
+    @Test("R7: a copy that saw the journal's folder before a restart has the group that the restart carried over")
+    func carriedGroup() throws {
+        let store = try StoreOnDisk()
+        var writer = try store.open()
+        for n in 1...3 {
+            try writer.append(message(Int64(n), time: 1, change: Int64(n), position: "p\(n)"))
+            try writer.commit()
+        }
+        let listed = store.files("journal/")
+        store.crash(writer, .everything)
+        writer = try store.open()
+        #expect(store.files("journal/segment-").count == 2 && writer.lastSequence == 3)
+        store.crash(writer, .everything)
+        for name in store.files("journal/") where !listed.contains(name) { store.disk.vanish(name) }
+        for name in store.files("accounts/") { store.disk.vanish(name) }  // Copied before everything.
+        store.disk.vanish("journal/instance")
+        store.removeIndex()
+        let reader = try store.reader()
+        #expect(try reader.info().isCopy && reader.info().lastSequence == 3)
+        #expect(try reader.info().position == "p3")
+        for id in [Int64(1), 2, 3] { #expect(try reader.history(of: .item(account: account, id: id)).lines.count == 1) }
+        reader.close()
+    }
+
+    @Test("R7: a writer that refuses copies leaves a copy a copy")
+    func refusedCopy() throws {
+        let store = try StoreOnDisk()
+        var writer = try store.open()
+        try writer.append(message(1, time: 1, change: 1))
+        try writer.commit()
+        try writer.close()
+        store.disk.vanish("journal/instance")
+        let before = store.disk.contents()
+        store.options.refusesCopies = true
+        let error = #expect(throws: StoreError.self) { try store.open() }
+        #expect(error?.code == .isCopy)
+        #expect(store.disk.contents() == before)
+        store.options.refusesCopies = false
+        writer = try store.open()
+        #expect(writer.recovery.wasCopy)
+        try writer.close()
+        store.options.refusesCopies = true
+        try store.open().close()
+    }
+
+    @Test("R4: the position outlives the segment that held it and the index", arguments: [false, true])
+    func positionWithoutItsSegment(asCopy: Bool) throws {
+        let store = try StoreOnDisk()
+        let clock = Clock()
+        store.options.now = { clock.time }
+        let writer = try store.open()
+        try writer.append(message(1, time: 1, change: 1, position: "one"))
+        try writer.commit()
+        let first = store.newestSegment
+        for n in 2...5 {
+            try writer.checkpoint()
+            clock.time += 10 * 86_400_000
+            try writer.append(message(Int64(n), time: 1, change: Int64(n)))
+            try writer.commit()
+        }
+        #expect(!store.files("journal/").contains(first))
+        store.crash(writer)
+        store.removeIndex()
+        if asCopy { store.disk.vanish("journal/instance") }
+        let again = try store.open()
+        #expect(again.position == "one" && again.lastSequence == 5 && again.recovery.indexRebuilt)
+        again.abandon()
+    }
+
+    @Test("R10: what a failed sync left in the page cache is never believed, nor doubled once it is durable")
+    func secondSync() throws {
+        let store = try StoreOnDisk()
+        let writer = try store.open()
+        try writer.append(message(1, time: 1, change: 1, position: "one"))
+        try writer.commit()
+        try writer.append(message(2, time: 2, change: 2, position: "two"))
+        let clock = Clock()
+        clock.time = 0
+        store.disk.failing = {  // Once: a second sync would succeed and save nothing.
+            guard $0.hasPrefix("syncdata") else { return nil }
+            clock.time += 1
+            return clock.time == 1 ? .ioError : nil
+        }
+        #expect(throws: StoreError.self) { try writer.commit() }
+        try? writer.commit()
+        #expect(writer.lastSequence == 1 && writer.position == "one")
+        try writer.append(message(2, time: 2, change: 2, position: "two"))
+        try writer.commit()
+        try writer.checkpoint()
+        store.crash(writer, .synced)
+        for name in store.files("journal/segment-").dropLast() { store.disk.vanish(name) }
+        let again = try store.open()
+        #expect(again.lastSequence == 2 && again.position == "two")
+        for id in [Int64(1), 2] {
+            let history = try again.history(of: .item(account: account, id: id))
+            #expect(history.lines.map(\.sequence) == [UInt64(id)] && history.damage.isEmpty)
+        }
+        again.abandon()
+    }
+
+    @Test("R5: a segment that was old before any checkpoint stays until the checkpoint after the next one")
+    func oldSegmentWithoutCheckpoint() throws {
+        let store = try StoreOnDisk()
+        let clock = Clock()
+        store.options.now = { clock.time }
+        var writer = try store.open()
+        try writer.append(message(1, time: 1, change: 1))
+        try writer.commit()
+        try writer.checkpoint()
+        try writer.append(message(2, time: 1, change: 2))
+        try writer.commit()
+        let old = store.newestSegment
+        store.crash(writer, .everything)
+        writer = try store.open()
+        #expect(store.newestSegment != old)
+        for id in [Int64(3), 4] {
+            #expect(store.files("journal/").contains(old), "before checkpoint \(id)")
+            clock.time += 10 * 86_400_000
+            try writer.append(message(id, time: 1, change: id))
+            try writer.commit()
+            try writer.checkpoint()
+        }
+        #expect(!store.files("journal/").contains(old))
+        writer.abandon()
+    }
+
+    @Test("R9: a change number means the latest generation that has reached it")
+    func changeAcrossGenerations() throws {
+        let store = try StoreOnDisk()
+        let writer = try store.open()
+        for (generation, change) in [(1, 5), (1, 8), (2, 2), (2, 6)] as [(Int64, Int64)] {
+            var transaction = message(1, time: 1, change: change)
+            transaction.generation = generation
+            try writer.append(transaction)
+        }
+        try writer.commit()
+        let cuts = try [Int64(1), 2, 5, 7, 8].map { try writer.cut(account, change: $0)?.sequence }
+        #expect(cuts == [nil, 3, 3, 4, 4])
+        writer.abandon()
+    }
+
+    @Test("R10: a failed syncfs takes back what histories had in the page cache; they are written anew", arguments: [true, false])
+    func historiesAfterFailedSync(byCheckpoint: Bool) throws {
+        let store = try StoreOnDisk()
+        let writer = try store.open()
+        try writer.append(message(1, time: 1, change: 1))
+        try writer.commit()  // Item 1 is in its history, not synced.
+        store.disk.failing = { $0 == "syncfs" ? .ioError : nil }
+        if byCheckpoint {
+            #expect(throws: StoreError.self) { try writer.checkpoint() }
+        } else {
+            try writer.append(message(2, time: 2, change: 2, blob: try writer.stageBlob(Array("abc".utf8))))
+            #expect(throws: StoreError.self) { try writer.commit() }
+        }
+        store.disk.failing = nil
+        try writer.append(message(3, time: 3, change: 3))
+        try writer.commit()
+        try writer.checkpoint()
+        store.crash(writer, .synced)
+        let again = try store.open()
+        for id in [Int64(1), 3] {
+            let history = try again.history(of: .item(account: account, id: id))
+            #expect(history.lines.count == 1 && history.damage.isEmpty, "item \(id): \(history.damage)")
+        }
+        again.abandon()
+    }
+}
