@@ -1,6 +1,6 @@
 # The two commands of the README are `make demo` and `make test`; each does all the set-up on a Debian 12 with Swift 6.3.
 
-.PHONY: demo test build release packages clean
+.PHONY: demo test kill build release packages clean
 
 ## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
 demo: packages
@@ -10,6 +10,10 @@ demo: packages
 test: packages
 	Scripts/build-without-warnings
 	swift test --skip-build
+
+## kill: kills the service 100 times under load, and compares what is left with the server
+kill: build
+	ZXBACKUP_KILLS=100 swift test --filter KillTests
 
 ## build: debug build
 build: packages

@@ -113,7 +113,8 @@ extension MailboxChange {
         guard let state = try living(id) else { return }
         if state.row.type == .tag { return try renameTag(id, name: name) }
         if let folder, folder > 0, folder != state.row.folderID { try move(id, to: folder, alone: true) }
-        try edit(id) { state in
+        // A folder's content number is its UIDVALIDITY: a new name raises it, a move or a new URL does not.
+        try edit(id, content: state.row.type == .folder && state.row.name != name) { state in
             state.row.name = name
             state.row.subject = name
         }

@@ -47,7 +47,7 @@ extension Change {
         guard try folder(parent).row.type == .folder else { throw failure(.refused, "item \(parent) holds no folders") }
         guard isMove || old.row.name != name else { return }
         let wasInTrash = state.folder(id, isWithin: FolderID.trash)
-        try editFolder(id, content: !isMove && old.row.name != name) { folder in
+        try editFolder(id, content: old.row.name != name) { folder in
             folder.row.name = name
             folder.row.subject = name
             if isMove {
@@ -190,7 +190,7 @@ extension SandboxMailbox {
     /// Sets or removes the address that a folder is filled from.
     public func setURL(_ url: String, ofFolder id: Int64) throws {
         try server.change(mailboxID) { change in
-            try change.editFolder(id, content: true) { $0.metadata["url"] = url.isEmpty ? nil : .string(url) }
+            try change.editFolder(id) { $0.metadata["url"] = url.isEmpty ? nil : .string(url) }
             var logged = SetFolderUrl()
             logged.folderID = Int32(id)
             logged.url = LogText(url)

@@ -1,0 +1,111 @@
+import BackupStore
+import Foundation
+import SandboxServer
+import Synchronization
+import Testing
+
+@testable import BackupCore
+
+/// Random operations on a server, from a thread of their own, until it is stopped.
+private final class Load: Sendable {
+    private let isStopped = Atomic(false)
+    private let failure = Mutex<String?>(nil)
+    private let isDone = DispatchSemaphore(value: 0)
+
+    init(on server: SandboxServer, seed: UInt64) {
+        let thread = Thread { [self] in
+            do {
+                var life = try SandboxLife(on: server, seed: seed, accounts: ["alice@example.com", "bob@example.com"])
+                while !isStopped.load(ordering: .relaxed) {
+                    _ = try life.step()
+                    if life.count % 500 == 0 { try server.rollOver() }
+                    usleep(1000)
+                }
+            } catch {
+                failure.withLock { $0 = "\(error)" }
+            }
+            isDone.signal()
+        }
+        thread.start()
+    }
+
+    /// Waits for the operation at work; what made the load fail, nil when nothing did.
+    func stop() -> String? {
+        isStopped.store(true, ordering: .relaxed)
+        isDone.wait()
+        return failure.withLock { $0 }
+    }
+}
+
+@Suite("The service, killed")
+struct KillTests {
+    private let environment = ProcessInfo.processInfo.environment
+
+    @Test("kill -9 of serve at random moments under load: nothing is missing afterwards, nothing doubled (R1, R3, R4, R5)")
+    func kills() throws {
+        let kills = environment["ZXBACKUP_KILLS"].flatMap { Int($0) } ?? 4
+        let seed = environment["ZXBACKUP_SEED"].flatMap { UInt64($0) } ?? .random(in: 1...1_000_000)
+        var generator = SeededGenerator(seed: seed)
+        let bench = try Bench()
+        defer { bench.remove() }
+        let configuration = bench.folder.path.appending("zxbackup.yaml").string
+        try Data("server: {kind: sandbox, path: server}\nbackupPath: backup\nstateFolder: state\n".utf8)
+            .write(to: URL(fileURLWithPath: configuration))
+
+        let load = Load(on: bench.server, seed: seed)
+        var sequences: [UInt64] = []
+        for _ in 0..<kills {
+            let service = try start(configuration, "serve")
+            usleep(.random(in: 20_000...900_000, using: &generator))
+            kill(service.processIdentifier, SIGKILL)
+            service.waitUntilExit()
+            sequences.append(try lastSequence(bench))
+        }
+        let failure = load.stop()
+        #expect(failure == nil, "seed \(seed)")
+        let last = try start(configuration, "serve", "--once")
+        last.waitUntilExit()
+        #expect(last.terminationStatus == 0, "seed \(seed)")
+        sequences.append(try lastSequence(bench))
+
+        #expect(sequences == sequences.sorted(), "what was durable was lost; seed \(seed)")
+        #expect(try bench.differences() == [], "seed \(seed)")
+        #expect(try doubled(bench) == [], "seed \(seed)")
+        if kills > 4 { print("killed \(kills) times, seed \(seed): \(sequences.last ?? 0) transactions, \(sequences)") }
+    }
+
+    private func start(_ configuration: String, _ words: String...) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+            .appendingPathComponent("zxbackup")
+        process.arguments = ["--config", configuration] + words
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        return process
+    }
+
+    private func lastSequence(_ bench: Bench) throws -> UInt64 {
+        let reader = try StoreReader(opening: bench.backupPath)
+        defer { reader.close() }
+        return try reader.info().lastSequence
+    }
+
+    /// States that are there twice, out of order, or damaged.
+    private func doubled(_ bench: Bench) throws -> [String] {
+        let reader = try StoreReader(opening: bench.backupPath)
+        defer { reader.close() }
+        var found: [String] = []
+        for account in [bench.alice.accountID, bench.bob.accountID] {
+            for item in try reader.items(account, .all) {
+                let history = try reader.history(of: item.key)
+                if !history.damage.isEmpty { found.append("\(item.key): damaged") }
+                let changes = history.lines.filter { $0.kind == "redolog" }.map { "\($0.generation).\($0.change ?? -1)" }
+                if Set(changes).count != changes.count { found.append("\(item.key): \(changes)") }
+                let sequences = history.lines.map(\.sequence)
+                if zip(sequences, sequences.dropFirst()).contains(where: { $0 >= $1 }) { found.append("\(item.key): order of \(sequences)") }
+            }
+        }
+        return found
+    }
+}
