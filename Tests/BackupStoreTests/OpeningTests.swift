@@ -243,6 +243,13 @@ struct OpeningTests {
                     last: AccountChange(sequence: 1, time: 100_999, change: 10, generation: 1),
                     next: AccountChange(sequence: 2, time: 105_999, change: 12, generation: 1), clockSteppedBack: false))
         #expect(try writer.cut(account, atOrBeforeSecond: 99) == nil)
+        try writer.append(
+            StoreTransaction(
+                account: account, generation: 2, time: 300_000, kind: "scan",
+                states: [NewState(key: .accountInfo(account), fields: ["name": "ann"])]))
+        try change(4, 2, 250, 1)
+        try writer.commit()
+        #expect(try writer.cut(account, change: 4)?.clockSteppedBack == false, "a scan has another clock")
         #expect(try writer.hasChange(account, generation: 1, change: 11))
         #expect(try !writer.hasChange(account, generation: 2, change: 11), "R9: comparable within one generation only")
         #expect(try writer.changes(of: account)?.first.change == 10)
@@ -255,6 +262,9 @@ struct OpeningTests {
         let writer = try store.open()
         for bad in ["../x", "", ".hidden", "a/b", String(repeating: "x", count: 300), "a\u{0}b"] {
             #expect(code { try writer.append(message(1, time: 1, change: 1, account: bad)) } == .invalidInput, "\(bad)")
+        }
+        for time in [Int64.min, StoreTransaction.times.lowerBound - 1, StoreTransaction.times.upperBound + 1, .max] {
+            #expect(code { try writer.append(message(1, time: time, change: 1)) } == .invalidInput, "\(time)")
         }
         let reserved = NewState(key: .accountInfo(account), fields: ["seq": 1])
         #expect(code { try writer.append(StoreTransaction(account: account, time: 1, states: [reserved])) } == .invalidInput)

@@ -121,8 +121,9 @@ extension StoreIndex {
             let next = try statements.row(
                 "SELECT seq, time, change, generation FROM changes WHERE account = ? AND seq > ? ORDER BY seq LIMIT 1",
                 [number, sequence])
+            // What has no number came by a scan, under the clock of the scanning machine.
             let later = try statements.row(
-                "SELECT 1 FROM changes WHERE account = ? AND seq < ? AND time / 1000 > ? LIMIT 1",
+                "SELECT 1 FROM changes WHERE account = ? AND seq < ? AND time / 1000 > ? AND change IS NOT NULL LIMIT 1",
                 [number, sequence, (last.time / 1000).databaseValue])
             return Cut(last: last, next: next.map(Self.change), clockSteppedBack: later != nil)
         }

@@ -54,6 +54,9 @@ public struct Mark: Sendable, Hashable {
 
 /// One redo-log operation or one scanned change: applied wholly or not at all.
 public struct StoreTransaction: Sendable {
+    /// Times that a history can hold, milliseconds since 1970: the years 1 to 9999.
+    public static let times: ClosedRange<Int64> = -62_135_596_800_000...253_402_300_799_999
+
     /// The account it touches; nil for directory entries and bare positions.
     public var account: String?
     /// Which life of the mailbox (R9).

@@ -23,6 +23,7 @@ extension FileStoreWriter {
             try makeReady()
             guard group.open == nil else { throw invalid("a transaction is open already") }
             if let account = transaction.account, !isFileName(account) { throw invalid("account id \(account)") }
+            guard StoreTransaction.times.contains(transaction.time) else { throw invalid("time \(transaction.time)") }
             for blob in transaction.heldBlobs { try checkBlob(blob, of: "the source position") }
             var header = TransactionHeader(transaction, sequence: group.sequence + 1)
             if !header.marks.isEmpty { header.marks = try newMarks(of: transaction) }
