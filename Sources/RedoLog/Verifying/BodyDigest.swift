@@ -43,12 +43,13 @@ struct BodyHasher: ~Copyable {
             } else {
                 try file.readBody(body) { raw.update($0) }
             }
-        } catch let error as RedoLogError {
+        } catch {
             _ = raw.finish()
             _ = inner.finish()
-            throw error
-        } catch {
-            fatalError("reading a body throws only RedoLogError")
+            throw error as? RedoLogError ?? RedoLogError(
+                .fileAccess, doing: "reading a body of \(body.length) bytes: \(error)",
+                subject: "\(file.path), offset \(body.offset)",
+                remedy: "Check that the file exists and that this user may access it.", cause: error)
         }
         let rawHash = raw.finish()
         let innerHash = inner.finish()
