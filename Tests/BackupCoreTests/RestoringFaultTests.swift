@@ -90,7 +90,7 @@ struct RestoringFaultTests {
         let bench = try RestoringBench()
         let second = try bench.commit(try bench.message(300))
         let target = MemoryTarget()
-        #expect(throws: CoreError.self) { try bench.restore(.second(second), to: target, stop: { target.writes > 0 }) }
+        #expect(try bench.restore(.second(second), to: target, stop: { target.writes > 0 }).isStopped)
         #expect { _ = try bench.restore(.last, to: target) } throws: { "\($0)".contains("which was interrupted") }
         #expect(try bench.restore(.second(second), to: target).isContinued)
         #expect { _ = try bench.restore(.second(second), to: target) } throws: { "\($0)".contains("was completed") }
@@ -102,13 +102,13 @@ struct RestoringFaultTests {
         let bench = try RestoringBench()
         try bench.commit(try (0..<100).map { try bench.message(300 + $0) })
         let target = MemoryTarget()
-        #expect { _ = try bench.restore(.last, to: target, stop: { target.state.messages.count >= 50 }) } throws: {
-            ($0 as? CoreError)?.code == .stopped
-        }
+        let first = try bench.restore(.last, to: target, stop: { target.state.messages.count >= 50 })
+        #expect(first.isStopped && !first.isComplete && first.restored == 50 && first.addsUp)
+        #expect(first.text.contains("Restored Items: 50\n") && first.text.contains("Stopped by request"))
         try bench.commit(bench.deleted(try bench.message(399)), try bench.message(900))
         let report = try bench.restore(.last, to: target)
         #expect(target.state.messages.count == 100)
-        #expect(report.isContinued && report.skipped == 50 && report.restored == 50 && report.addsUp)
+        #expect(report.isContinued && !report.isStopped && report.skipped == 50 && report.restored == 50 && report.addsUp)
     }
 
     @Test("What was restored and then vanished from the target is restored again")
@@ -116,7 +116,7 @@ struct RestoringFaultTests {
         let bench = try RestoringBench()
         try bench.commit(try (0..<10).map { try bench.message(300 + $0) })
         let target = MemoryTarget()
-        #expect(throws: CoreError.self) { try bench.restore(to: target, stop: { target.state.messages.count >= 5 }) }
+        #expect(try bench.restore(to: target, stop: { target.state.messages.count >= 5 }).isStopped)
         target.state.messages.removeFirst(2)
         let report = try bench.restore(to: target)
         #expect(target.state.messages.count == 10)
@@ -176,6 +176,20 @@ struct RestoringFaultTests {
             #expect(survivor.state.accounts.count == 1, "\(place)")
             #expect(report.isComplete && report.addsUp && report.asked == 203, "\(place)")
         }
+    }
+
+    @Test("What was begun and what became of each item is the owner's only", arguments: [nil, 0o644] as [Int?])
+    func rights(before: Int?) throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let file = folder.path.appending("restores.sqlite").string
+        if let before {
+            try Data().write(to: URL(fileURLWithPath: file))
+            try FileManager.default.setAttributes([.posixPermissions: before], ofItemAtPath: file)
+        }
+        let records = try RestoreRecords(folder: folder.path)
+        #expect(try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int == 0o600)
+        withExtendedLifetime(records) {}
     }
 
     @Test("The intent to write an item is durable before it is written, and at most 64 are open")

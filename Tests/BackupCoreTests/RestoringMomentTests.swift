@@ -37,6 +37,18 @@ struct RestoringMomentTests {
         #expect(report.selection.cut.next?.change == change + 1)
     }
 
+    @Test("R14: the change up to which the first scan saw is a moment too, though the log never told of it")
+    func scannedChange() throws {
+        let bench = try RestoringBench()
+        let second = try bench.commit(try bench.message(300))
+        try bench.commit(try bench.message(301))
+        let report = try bench.restore(.change(100), to: MemoryTarget())
+        #expect(report.asked == 0)
+        #expect(report.selection.cut.last.change == 100)
+        #expect(report.selection.cut.next?.change == 101)
+        #expect(report.selection.cut.next.map { $0.time / 1000 } == second)
+    }
+
     @Test("Every second of a seeded life comes back as it was", arguments: [UInt64(42), 20_251_125])
     func everySecond(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
@@ -76,6 +88,20 @@ struct RestoringMomentTests {
             #expect(target.writes == 0)
         }
         #expect(try bench.restore(.second(1000), to: MemoryTarget()).restored == 0)
+    }
+
+    @Test("What is refused names its moments as dates")
+    func dates() throws {
+        let bench = try RestoringBench()
+        #expect { _ = try bench.restore(.second(999), to: MemoryTarget()) } throws: {
+            let text = "\($0)"
+            return text.contains(TimeText.local(second: 999)) && text.contains(TimeText.local(second: 1000))
+                && !text.contains("second")
+        }
+        #expect(TimeText.iso(1_795_000_000_123) == "2026-11-18T11:06:40.123Z" && TimeText.iso(-1) == "1969-12-31T23:59:59.999Z")
+        for time in [Int64.min, .max] {
+            #expect(!TimeText.local(time).isEmpty && !TimeText.iso(time).isEmpty && !TimeText.local(second: time).isEmpty)
+        }
     }
 
     @Test("A mailbox that was deleted comes back as it was just before; the date after the deletion is refused")

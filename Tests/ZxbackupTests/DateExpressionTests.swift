@@ -1,3 +1,4 @@
+import BackupCore
 import Testing
 
 @testable import zxbackup

@@ -1,4 +1,5 @@
 import BackupCore
+import BackupStore
 import Foundation
 import SandboxServer
 import SystemPackage
@@ -108,6 +109,24 @@ struct EndToEndTests {
         text = text.replacingOccurrences(of: #"change_date( +|":)\d+"#, with: "change_date$1<TIME>", options: .regularExpression)
         text = text.replacingOccurrences(of: #"\d{14}(\.\d+)?Z"#, with: "<TIME>", options: .regularExpression)
         try expectSnapshot(text, "\(name).txt")
+    }
+
+    @Test("A stopped restore exits with 2, and what it did is told")
+    func stopped() throws {
+        let place = try Workplace()
+        _ = try place.server.createAccount(name: "bob@example.com")
+        _ = try place.server.deliver(Workplace.message("One"), to: ["bob@example.com"])
+        #expect(place.zx("init").status == .successful)
+        #expect(place.zx("serve", "--once").status == .successful)
+        let store = try StoreReader(opening: FilePath(place.backup))
+        defer { store.close() }
+        let restore = RestoreOnNewAccount(source: "bob@example.com", destination: "bob2@example.com", moment: .last)
+        let report = try restore.run(from: store, to: place.server, stateFolder: place.folder.appending("state"), stop: { true })
+        #expect(DoRestoreOnNewAccount.status(of: report) == .stopped && CommandStatus.stopped.rawValue == 2)
+        #expect(report.text.contains("Restored Items: 0\n") && report.text.contains("Stopped by request"))
+        try place.server.close()
+        let continued = place.zx("doRestoreOnNewAccount", "bob@example.com", "bob2@example.com", "last")
+        #expect(continued.status == .successful && continued.text.contains("Restored Items: 1\n"), "\(continued.errors)")
     }
 
     @Test("Unknown accounts and items are refused in words")

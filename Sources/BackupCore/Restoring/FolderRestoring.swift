@@ -140,7 +140,7 @@ extension NewFolder {
         self.init(
             name: state.row.name ?? "", parentID: parent,
             view: metadata.integer("vt").map { ItemType(rawValue: Int($0)) }, color: metadata.integer("c") ?? 0,
-            flags: state.row.flags.subtracting([.noInherit]), url: metadata.string("url") ?? "", date: state.row.date * 1000)
+            flags: state.row.flags.subtracting([.noInherit]), url: metadata.string("url") ?? "", date: state.row.date &* 1000)
     }
 
     /// Whether a folder of the target has the colour, flags and feed already.

@@ -30,7 +30,18 @@ final class RestoreExecution {
         self.progress = progress
     }
 
+    /// - Throws: what ends the whole restore. A stop is told by the report.
     func run() throws {
+        do {
+            try restoreAll()
+        } catch let error as CoreError where error.code == .stopped {
+            report.isStopped = true
+            // The rest of the batch was looked at and not reached: the next run asks for it.
+            report.asked = report.restored + report.skipped + Int64(report.unrestored.count)
+        }
+    }
+
+    private func restoreAll() throws {
         let plan = try Plan(report.selection, store)
         report.warnings += plan.warnings
         for (id, reason) in plan.broken {

@@ -15,4 +15,12 @@ public enum RestoreMoment: Hashable, Sendable, CustomStringConvertible {
         case .change(let change): "change:\(change)"
         }
     }
+
+    /// The moment for a person.
+    var words: String {
+        switch self {
+        case .second(let second): TimeText.local(second: second)
+        default: description
+        }
+    }
 }

@@ -28,7 +28,7 @@ public struct RestoreOnNewAccount: Sendable {
     ///   - store: the backup path; a reader will do.
     ///   - target: the server.
     ///   - stateFolder: where id maps and what was begun are kept.
-    ///   - stop: asked between items.
+    ///   - stop: asked between items; the report then says `isStopped`.
     ///   - progress: called now and then with the figures so far.
     /// - Throws: `CoreError`, before anything is written, for what cannot be restored at all. What happens to single items is
     ///   in the report.
@@ -72,7 +72,7 @@ public struct RestoreOnNewAccount: Sendable {
             throw error
         }
         try map.close()
-        record.isFinished = true
+        record.isFinished = !execution.report.isStopped
         try records.keep(record)
         return execution.report
     }

@@ -48,6 +48,8 @@ public struct RestoreReport: Sendable {
     public internal(set) var warnings: [String] = []
     /// Whether an interrupted restore was continued.
     public internal(set) var isContinued = false
+    /// Whether it was stopped by request: `asked` is then what was reached, and the same restore run again continues.
+    public internal(set) var isStopped = false
 
     init(source: AccountEntry, destination: AccountEntry, selection: Selection) {
         self.source = source
@@ -57,7 +59,7 @@ public struct RestoreReport: Sendable {
     }
 
     /// Whether everything asked for is there.
-    public var isComplete: Bool { unrestored.isEmpty && refusedGrants == 0 }
+    public var isComplete: Bool { !isStopped && unrestored.isEmpty && refusedGrants == 0 }
 
     /// Notes something that an administrator should know; a thousand are enough (R12).
     mutating func warn(_ warning: String) {
@@ -80,6 +82,7 @@ public struct RestoreReport: Sendable {
             """
         if grants + refusedGrants > 0 { text += "Restored Grants: \(grants)\n" }
         if refusedGrants > 0 { text += "Unrestored Grants: \(refusedGrants)\n" }
+        if isStopped { text += "Stopped by request. Run the same command again: it continues and restores nothing twice.\n" }
         guard !unrestored.isEmpty else { return text }
         text += "\n- unrestored items -\naccount: \(source.name)\n"
         text += "unrestored items: \(unrestored.map { String($0.id) }.joined(separator: ","))\n"

@@ -36,7 +36,11 @@ public struct Selection: Sendable {
             }
             cut = found
         case .change(let change):
-            guard let found = try store.cut(account, change: change) else { throw Self.tooEarly(account, moment, known.first) }
+            guard let found = try store.cut(account, change: change)
+                ?? Self.scan(account, including: change, lives, known.last, store)
+            else {
+                throw Self.tooEarly(account, moment, known.first)
+            }
             cut = found
         }
         if let sequence {
@@ -54,13 +58,30 @@ public struct Selection: Sendable {
         }
         if let life, life.fields["deleted"]?.bool == true {
             throw CoreError(
-                .unknownAccount, doing: "choosing what to restore", subject: "account \(account) at \(moment)",
+                .unknownAccount, doing: "choosing what to restore", subject: "account \(account) at \(moment.words)",
                 reason: "its mailbox had been deleted by then",
                 remedy: "The date 'last' means the mailbox as it was just before its deletion")
         }
         if cut.clockSteppedBack {
             warnings.append("The server's clock stepped back before this moment: changes with a later time are included.")
         }
+    }
+
+    /// The mailbox as the first scan saw it, when the change is in the scan and before all that the log told.
+    private static func scan(
+        _ account: String, including change: Int64, _ lives: [HistoryLine], _ last: AccountChange, _ store: any StoreReading
+    ) throws -> Cut? {
+        guard let scan = lives.first, let scanned = scan.fields["scanned_change"]?.int, change >= scanned else { return nil }
+        // The first numbered change is the one left out: no number below it is known to the store.
+        var unknown = change
+        var known = last.change
+        while let upper = known, upper > unknown + 1 {
+            let middle = unknown + (upper - unknown) / 2
+            if try store.cut(account, change: middle) == nil { unknown = middle } else { known = middle }
+        }
+        return Cut(
+            last: AccountChange(sequence: scan.sequence, time: scan.time, change: scanned, generation: scan.generation),
+            next: try known.flatMap { try store.cut(account, change: $0)?.last }, clockSteppedBack: false)
     }
 
     /// The mailbox just before its deletion, when that is the last thing known of it.
@@ -77,9 +98,9 @@ public struct Selection: Sendable {
 
     private static func tooEarly(_ account: String, _ moment: RestoreMoment, _ first: AccountChange) -> CoreError {
         CoreError(
-            .beforeFirstScan, doing: "choosing what to restore", subject: "account \(account) at \(moment)",
-            reason: "the backup knows the account from its first scan on, in second \(first.time / 1000) "
-                + (first.change.map { "(change \($0))" } ?? ""),
+            .beforeFirstScan, doing: "choosing what to restore", subject: "account \(account) at \(moment.words)",
+            reason: "the backup knows the account from its first scan on, \(TimeText.local(first.time))"
+                + (first.change.map { " (change \($0))" } ?? ""),
             remedy: "Choose that moment or a later one")
     }
 }

@@ -16,7 +16,7 @@ enum StateFolder {
         guard mkdir(folder.string, 0o700) == 0 || errno == EEXIST else { throw failure(folder, Errno(rawValue: errno)) }
     }
 
-    /// Opens a small database whose commits are durable when they return.
+    /// Opens a small database, for the owner only, whose commits are durable when they return.
     ///
     /// - Parameter alone: refuses when another process has it open.
     static func database(_ file: FilePath, alone: Bool) throws -> DatabaseQueue {
@@ -25,6 +25,14 @@ enum StateFolder {
         configuration.prepareDatabase { database in
             if alone { try database.execute(sql: "PRAGMA locking_mode = EXCLUSIVE") }
             try database.execute(sql: "PRAGMA synchronous = FULL")
+        }
+        // SQLite gives its other files the rights of this one.
+        let descriptor = open(file.string, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        if descriptor >= 0 {
+            close(descriptor)
+        } else if errno != EEXIST || chmod(file.string, 0o600) != 0 {
+            // An existing one is not opened here: closing it would let go of the process's locks on it.
+            throw failure(file, Errno(rawValue: errno))
         }
         do {
             return try DatabaseQueue(path: file.string, configuration: configuration)

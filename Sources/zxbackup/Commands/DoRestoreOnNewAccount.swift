@@ -18,7 +18,11 @@ enum DoRestoreOnNewAccount: Command {
             stop: { StopRequest.isMade },
             progress: { if showsProgress { console.errors(" Restored items:                   \($0.restored)/\($0.asked)\n") } })
         if invocation.options.json { console.write(.object(report.json)) } else { show(report, console) }
-        return report.isComplete ? .successful : .failed
+        return status(of: report)
+    }
+
+    static func status(of report: RestoreReport) -> CommandStatus {
+        report.isStopped ? .stopped : report.isComplete ? .successful : .failed
     }
 
     private static func moment(_ date: DateExpression?) throws -> RestoreMoment {
@@ -64,7 +68,7 @@ extension RestoreReport {
         return [
             "source_account": json(source), "destination_account": json(destination),
             "last_change_included": json(selection.cut.last), "first_change_left_out": selection.cut.next.map(json) ?? .null,
-            "continued": .bool(isContinued), "warnings": .array(warnings.map { .string($0) }),
+            "continued": .bool(isContinued), "stopped": .bool(isStopped), "warnings": .array(warnings.map { .string($0) }),
             "needs_scan": .array(selection.marks.map {
                 .object(["reason": .string($0.reason), "items": .array($0.candidates.map { .int($0) })])
             }),

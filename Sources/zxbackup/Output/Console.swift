@@ -42,35 +42,6 @@ private func writeAll(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) {
     }
 }
 
-/// Times as people and programs read them.
-enum TimeText {
-    /// `dd/MM/yyyy HH:mm:ss` in the server's time zone.
-    static func local(_ milliseconds: Int64) -> String {
-        var seconds = time_t(floorDivide(milliseconds, 1000))
-        var fields = tm()
-        localtime_r(&seconds, &fields)
-        let date = "\(two(fields.tm_mday))/\(two(fields.tm_mon + 1))/\(four(fields.tm_year + 1900))"
-        return "\(date) \(two(fields.tm_hour)):\(two(fields.tm_min)):\(two(fields.tm_sec))"
-    }
-
-    /// ISO 8601 in UTC with milliseconds.
-    static func iso(_ milliseconds: Int64) -> String {
-        var seconds = time_t(floorDivide(milliseconds, 1000))
-        var fields = tm()
-        gmtime_r(&seconds, &fields)
-        let fraction = String(milliseconds - floorDivide(milliseconds, 1000) * 1000)
-        let date = "\(four(fields.tm_year + 1900))-\(two(fields.tm_mon + 1))-\(two(fields.tm_mday))"
-        let time = "\(two(fields.tm_hour)):\(two(fields.tm_min)):\(two(fields.tm_sec))"
-        return "\(date)T\(time).\(String(repeating: "0", count: 3 - fraction.count))\(fraction)Z"
-    }
-
-    private static func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
-        value >= 0 ? value / divisor : -((-value + divisor - 1) / divisor)
-    }
-    private static func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
-    private static func four(_ number: Int32) -> String { String(repeating: "0", count: max(0, 4 - "\(number)".count)) + "\(number)" }
-}
-
 /// The wall clock, milliseconds since 1970.
 func milliseconds() -> Int64 {
     var now = timespec()
