@@ -50,11 +50,11 @@ public final class BackupEngine {
     public func begin(progress: (String, ScanStatistics) throws -> Void = { _, _ in }) throws -> ScanStatistics {
         var total = ScanStatistics()
         let accounts = try source.accounts()
-        for account in accounts { try scanner.record(account) }
+        for account in accounts where try store.accountInfo(account.id) == nil { try scanner.record(account) }
         for row in try source.mailboxes() where scanner.isNew(row) {
             let account = accounts.first { $0.id == row.accountID }
                 ?? AccountEntry(id: row.accountID, name: row.comment ?? row.accountID)
-            let statistics = try scanner.firstScan(of: row, account: account)
+            let statistics = try scanner.scanOrRefuse(row, account: account)
             total += statistics
             try progress(account.name, statistics)
         }

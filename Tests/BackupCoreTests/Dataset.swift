@@ -130,6 +130,11 @@ struct TemporaryFolder {
     var path: FilePath { FilePath(url.path) }
 
     func remove() { try? FileManager.default.removeItem(at: url) }
+
+    /// Makes a folder with its parents.
+    static func make(_ path: FilePath) throws {
+        try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
+    }
 }
 
 /// Unpacks a .tar.gz.

@@ -33,6 +33,7 @@ final class MemoryMailbox: MailboxView {
         try change.apply(record.operation)
         for state in change.states { states[state.row.id] = state }
         life = change.life
+        if life.ended { for id in states.keys { states[id]?.deleted = true } }
         marks += change.marks.map(\.reason)
         for name in change.unapplied { unapplied[name, default: 0] += 1 }
     }

@@ -10,7 +10,7 @@ extension MailboxChange {
     public mutating func apply(_ operation: Operation, content: AppliedContent? = nil) throws {
         switch operation {
         case .createMailbox: createMailbox()
-        case .deleteMailbox: try deleteMailbox()
+        case .deleteMailbox: deleteMailbox()
         case .trackImap: life.tracksImap = true
         case .renameMailbox(let rename): life.comment = rename.newName?.string
 

@@ -37,7 +37,7 @@ extension MailboxChange {
             revision.modContent = before.row.modContent
             state.revisions.append(.init(row: revision, blob: before.blob))
             state.row.flags.insert(.versioned)
-            change.fill(&state, document, message, content, version: version + 1)
+            change.fill(&state, document, message, content, version: version &+ 1)
             state.row.imapID = tracksImap ? 0 : id
         }
     }

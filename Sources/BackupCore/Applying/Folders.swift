@@ -171,11 +171,24 @@ extension MailboxChange {
         return text.string
     }
 
+    private static let grantsDoubt = "grants:"
+
     mutating func setPermissions(item: Int64, acl: LogText?) throws {
-        let map = try? MetadataDictionary(parsing: acl?.string)
+        let map: MetadataDictionary
+        do {
+            map = try MetadataDictionary(parsing: acl?.string)
+        } catch {
+            // No grant is lost over a text that cannot be read: the old ones stay, and the text is kept as it is.
+            try edit(item, always: true) { state in
+                state.doubts.removeAll { $0.hasPrefix(Self.grantsDoubt) }
+                state.doubts.append("\(Self.grantsDoubt) not readable in the log (\(error)): \(acl?.string ?? "")")
+            }
+            return mark("the grants set on item \(item) could not be read: \(error)", candidates: [item])
+        }
         try edit(item) { state in
-            state.updateMetadata { $0["aclm"] = map.flatMap { $0.isEmpty ? nil : .dictionary($0) } }
-            if let map, !map.isEmpty { state.row.flags.insert(.noInherit) }
+            state.doubts.removeAll { $0.hasPrefix(Self.grantsDoubt) }
+            state.updateMetadata { $0["aclm"] = map.isEmpty ? nil : .dictionary(map) }
+            if !map.isEmpty { state.row.flags.insert(.noInherit) }
         }
     }
 

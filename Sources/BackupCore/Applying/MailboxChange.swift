@@ -69,38 +69,24 @@ public struct MailboxChange {
     }
 
     func ids(inFolder folder: Int64) throws -> [Int64] {
-        var known: [ItemState] = []
-        try view.forEachItem(inFolder: folder) { known.append($0) }
-        return merge(known) { $0.row.folderID == folder && $0.row.id != folder }
+        try ids({ try view.forEachItem(inFolder: folder, $0) }) { $0.row.folderID == folder && $0.row.id != folder }
     }
 
     func ids(withParent parent: Int64) throws -> [Int64] {
-        var known: [ItemState] = []
-        try view.forEachItem(withParent: parent) { known.append($0) }
-        return merge(known) { $0.row.parentID == parent && $0.row.id != parent }
+        try ids({ try view.forEachItem(withParent: parent, $0) }) { $0.row.parentID == parent && $0.row.id != parent }
     }
 
-    func ids(where condition: (ItemState) -> Bool) throws -> [Int64] {
-        var known: [ItemState] = []
-        try withoutActuallyEscaping(condition) { condition in
-            try view.forEachItem { if condition($0) || changed[$0.row.id] != nil { known.append($0) } }
-        }
-        return merge(known, condition)
-    }
+    func ids(where condition: (ItemState) -> Bool) throws -> [Int64] { try ids({ try view.forEachItem($0) }, condition) }
 
-    /// Ids of the living items that satisfy a condition with this change's effects so far.
-    private func merge(_ known: [ItemState], _ condition: (ItemState) -> Bool) -> [Int64] {
+    /// Ids of the living items that satisfy a condition with this change's effects so far: no more is held (R12).
+    private func ids(
+        _ visit: ((ItemState) throws -> Void) throws -> Void, _ condition: (ItemState) -> Bool
+    ) throws -> [Int64] {
         var ids: [Int64] = []
-        var seen = Set<Int64>()
-        for state in known {
-            let current = changed[state.row.id] ?? state
-            seen.insert(state.row.id)
-            if !current.deleted, condition(current) { ids.append(state.row.id) }
+        try withoutActuallyEscaping(condition) { condition in
+            try visit { if changed[$0.row.id] == nil, condition($0) { ids.append($0.row.id) } }
         }
-        for id in order where !seen.contains(id) {
-            if let state = changed[id], !state.deleted, condition(state) { ids.append(id) }
-        }
-        return ids
+        return ids + order.filter { id in changed[id].map { !$0.deleted && condition($0) } ?? false }
     }
 
     /// Records a state.

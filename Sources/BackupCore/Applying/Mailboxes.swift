@@ -37,13 +37,7 @@ extension MailboxChange {
         mark(Self.newMailboxReason, candidates: Self.systemFolders.map(\.id))
     }
 
-    /// Every item of the mailbox ends here.
-    mutating func deleteMailbox() throws {
-        for id in try ids(where: { _ in true }) {
-            guard var state = try living(id) else { continue }
-            state.deleted = true
-            put(touching: state)
-        }
-        life.ended = true
-    }
+    /// The life ends, and with it every item: whoever applies the change ends them one by one, since a mailbox is not held in
+    /// memory (R12).
+    mutating func deleteMailbox() { life.ended = true }
 }

@@ -47,8 +47,8 @@ extension MailboxChange {
             change.fill(&state, from: message, content: content)
             let metadata = state.metadata
             state.updateMetadata {
-                $0["ver"] = .integer((metadata.integer("ver") ?? 1) + 1)
-                $0["mdver"] = .integer((metadata.integer("mdver") ?? 1) + 2)
+                $0["ver"] = .integer((metadata.integer("ver") ?? 1) &+ 1)
+                $0["mdver"] = .integer((metadata.integer("mdver") ?? 1) &+ 2)
             }
             // The logged IMAP id is not stored (7.3.6).
             state.row.imapID = change.life.tracksImap ? 0 : state.row.id
@@ -63,7 +63,7 @@ extension MailboxChange {
         state.row.blobDigest = digest.isEmpty ? content?.blob.id.description : digest
         state.blob = content?.blob
         state.doubts.removeAll { $0.hasPrefix("content:") }
-        if content == nil { state.doubts.append("content: the log's record of the shared message is gone") }
+        if content == nil { state.doubts.append("content: neither the log nor the server's store had it") }
         if let summary = content?.summary {
             summary.fill(&state.row)
             if summary.hasCalendar, !message.noICal { state.row.flags.insert(.invite) }

@@ -5,11 +5,13 @@ import RedoLog
 extension MailboxChange {
     mutating func moveItems(_ move: MoveItem) throws {
         let target = Int64(move.targetFolderID)
-        for id in move.ids.map(Int64.init) {
+        let ids = move.ids.map(Int64.init)
+        let listed = Set(ids)
+        for id in ids {
             if id < 0 {
-                if !move.ids.contains(Int32(-id)) { try self.move(-id, to: target, alone: true) }
+                if !listed.contains(-id) { try self.move(-id, to: target, alone: true) }
             } else if try living(id)?.row.type == .conversation {
-                for message in try ids(withParent: id) where try passes(move.constraint, message) {
+                for message in try self.ids(withParent: id) where try passes(move.constraint, message) {
                     try self.move(message, to: target, alone: false)
                 }
             } else {
@@ -42,13 +44,9 @@ extension MailboxChange {
 
     /// What a folder holds is read once the folder is in the trash.
     private mutating func markRead(below folder: Int64) throws {
-        for id in try ids(inFolder: folder) {
-            guard let state = try living(id) else { continue }
-            if state.row.type == .folder {
-                try markRead(below: id)
-            } else if state.row.unread == 1 {
-                try edit(id) { $0.row.unread = 0 }
-            }
+        for id in try tree(of: folder, through: { $0.row.type == .folder }) {
+            guard let state = try living(id), state.row.type != .folder, state.row.unread == 1 else { continue }
+            try edit(id) { $0.row.unread = 0 }
         }
     }
 

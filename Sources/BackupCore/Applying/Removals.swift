@@ -55,10 +55,23 @@ extension MailboxChange {
 
     /// Ends a folder with everything that is still in it.
     private mutating func endFolder(_ folder: Int64) throws {
-        for id in try ids(inFolder: folder) {
-            if try living(id)?.row.type.isContainer == true { try endFolder(id) } else { try end(id) }
+        for id in try tree(of: folder, through: { $0.row.type.isContainer }).reversed() { try end(id) }
+    }
+
+    /// The ids of a folder and of all below it, each once, folders before what they hold.
+    ///
+    /// Parents that form a circle end the walk, and no depth exhausts the stack.
+    func tree(of folder: Int64, through isFolder: (ItemState) -> Bool) throws -> [Int64] {
+        var tree = [folder]
+        var reached: Set<Int64> = [folder]
+        var folders = [folder]
+        while let next = folders.popLast() {
+            for id in try ids(inFolder: next) where reached.insert(id).inserted {
+                tree.append(id)
+                if let state = try living(id), isFolder(state) { folders.append(id) }
+            }
         }
-        try end(folder)
+        return tree
     }
 
     /// Legacy: the contents of a folder, and of its sub-folders where asked, the sub-folders included.

@@ -112,9 +112,11 @@ extension MailboxChange {
     /// a folder for what it holds.
     func affected(_ ids: [Int32], constraint: LogText?, contentsOfFolders: Bool) throws -> [Int64] {
         var result: [Int64] = []
-        for id in ids.map(Int64.init) {
+        let ids = ids.map(Int64.init)
+        let listed = Set(ids)
+        for id in ids {
             if id < 0 {
-                if !ids.contains(Int32(-id)) { result.append(-id) }
+                if !listed.contains(-id) { result.append(-id) }
                 continue
             }
             guard let state = try living(id) else { continue }

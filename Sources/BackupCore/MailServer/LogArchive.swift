@@ -22,6 +22,9 @@ public struct LogArchive: MailSource {
         identity = MailServerIdentity(id: id.string, name: id.string)
     }
 
+    /// False.
+    public var hasInventory: Bool { false }
+
     /// No accounts: there is no directory.
     public func accounts() throws -> [AccountEntry] { [] }
 

@@ -39,7 +39,7 @@ public struct BlobLocation: Hashable, Sendable {
     public var itemID: Int64
     /// Number of the change that wrote the content.
     public var modContent: Int64
-    /// Volume id in decimal, or the key of an external store.
+    /// Volume id in decimal, or the key of an external store; nil = not known (the log does not tell).
     public var locator: String?
     /// Uncompressed bytes, as the row says.
     public var size: Int64
@@ -67,6 +67,9 @@ public protocol MailSource: Sendable {
     /// Where the server writes its redo log.
     var redoLog: LogLocation { get }
 
+    /// Whether there is a directory and a database to ask; false for a log without its server, which then is all there is.
+    var hasInventory: Bool { get }
+
     /// Every account of the directory that is homed on this server.
     func accounts() throws -> [AccountEntry]
 
@@ -79,10 +82,15 @@ public protocol MailSource: Sendable {
     /// that the picture includes (the highest of its rows, tombstones and the row itself); nil when the mailbox is gone.
     func readMailbox(_ mailboxID: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot?
 
-    /// Opens a blob for reading, uncompressed.
+    /// Opens a blob for reading, uncompressed. Where the location has no locator, the server's own table is asked for it.
     ///
     /// - Throws: an error that says which file is missing or damaged.
     func openBlob(_ location: BlobLocation) throws -> ByteReader
+}
+
+extension MailSource {
+    /// A server has its inventory.
+    public var hasInventory: Bool { true }
 }
 
 /// What `MailSource.readMailbox` saw besides the elements.

@@ -4,14 +4,45 @@ import RedoLog
 /// Accounts and mailboxes that the log alone does not tell (Design, section 6: first enabling).
 extension RealTimeScanner {
     /// Takes in an account of the directory, when it is new or changed.
+    ///
+    /// One that is known is recorded when the log is read to its end: its state is of now, and the log may be hours behind (R14).
     func record(_ account: AccountEntry) throws {
-        let fields = account.fields(deleted: false)
-        if let known = try store.accountInfo(account.id), known.fields == fields { return }
+        let states = try changedInfo(account)
+        guard !states.isEmpty else { return }
+        do {
+            try append(
+                StoreTransaction(
+                    account: account.id, generation: mailboxes.known(account: account.id)?.life.generation ?? 1,
+                    time: WallClock.milliseconds, kind: "scan", states: states))
+        } catch let error as StoreError where error.code == .invalidInput {
+            note("account \(account.name) cannot be kept: \(error)")
+        }
+    }
+
+    /// The account's state, where it is not the one before.
+    func changedInfo(_ account: AccountEntry, deleted: Bool = false) throws -> [NewState] {
+        let fields = account.fields(deleted: deleted)
+        if let known = try store.accountInfo(account.id), known.fields == fields { return [] }
+        return [NewState(key: .accountInfo(account.id), fields: fields)]
+    }
+
+    /// Records the accounts that the directory has, and those that it has no more.
+    private func recordDirectory(_ accounts: [AccountEntry]) throws {
+        guard source.hasInventory else { return }
+        for account in accounts { try record(account) }
+        let present = Set(accounts.map(\.id))
+        for id in try store.accounts() where !present.contains(id) { try recordDeleted(id) }
+    }
+
+    /// Records that an account is gone.
+    private func recordDeleted(_ id: String) throws {
+        guard let info = try store.accountInfo(id), let entry = AccountEntry(id: id, fields: info.fields) else { return }
+        let states = try changedInfo(entry, deleted: true)
+        guard !states.isEmpty else { return }
+        let known = mailboxes.known(account: id)
         try append(
             StoreTransaction(
-                account: account.id, generation: mailboxes.known(account: account.id)?.life.generation ?? 1,
-                time: WallClock.milliseconds, kind: "scan",
-                states: [NewState(key: .accountInfo(account.id), fields: fields)]))
+                account: id, generation: known?.life.generation ?? 1, time: WallClock.milliseconds, kind: "scan", states: states))
     }
 
     /// Whether the account has no life of a mailbox here yet.
@@ -32,12 +63,25 @@ extension RealTimeScanner {
         life.scannedLog = try LogFile(source.redoLog.log).place()
         if try store.accountInfo(account.id) == nil { try record(account) }
         let scan = MailboxScan(source: source, store: store, account: account, time: WallClock.milliseconds)
-        guard let (scanned, statistics) = try scan.run(life: life, position: try position(), appliedChange: nil) else {
-            return ScanStatistics()
-        }
+        guard case .done(let scanned, let statistics) = try scan.run(
+            life: life, position: try position(), appliedChange: nil)
+        else { return ScanStatistics() }
         mailboxes.adopt(
             scanned, lastChange: scanned.scannedChange ?? 0, hasDumpster: account["zimbraDumpsterEnabled"] == "TRUE")
+        suspects.remove(row.accountID)
         return statistics
+    }
+
+    /// Scans a mailbox that is new here; one that cannot be read or kept is told of and left out until the next start.
+    @discardableResult
+    func scanOrRefuse(_ row: MailboxRow, account: AccountEntry) throws -> ScanStatistics {
+        do {
+            return try firstScan(of: row, account: account)
+        } catch where error.concernsOneAccount {
+            refused.insert(row.id)
+            note("mailbox \(row.id) of account \(account.name) could not be scanned: \(error)")
+            return ScanStatistics()
+        }
     }
 
     /// What is left to do when the log is read to its end: lives that it did not tell of (once), and new mailboxes.
@@ -45,13 +89,64 @@ extension RealTimeScanner {
         if !hasLookedForUntoldLives {
             hasLookedForUntoldLives = true
             let accounts = try source.accounts()
-            for row in try source.mailboxes() where isUntold(row) {
+            for row in try source.mailboxes() where isUntold(row) && !refused.contains(row.id) {
                 let account = accounts.first { $0.id == row.accountID }
                     ?? AccountEntry(id: row.accountID, name: row.comment ?? row.accountID)
-                _ = try firstScan(of: row, account: account)
+                try scanOrRefuse(row, account: account)
             }
+            try recordDirectory(accounts)
         }
+        if !departing.isEmpty {
+            let present = Set(try source.accounts().map(\.id))
+            for account in departing.sorted() where !present.contains(account) { try recordDeleted(account) }
+            departing = []
+        }
+        try settleSuspects()
         try settleNewMailboxes()
+        try commit()
+    }
+
+    /// Looks at the mailboxes of a log that was cut or replaced: one that is behind ours begins anew, the others are compared.
+    private func settleSuspects() throws {
+        for account in suspects.sorted() {
+            guard let known = mailboxes.known(account: account), !known.life.ended, source.hasInventory else {
+                suspects.remove(account)
+                continue
+            }
+            let isSettled = try lookingAt(known.life) {
+                if try isBehind(known) { return try beginAnew(known) }
+                var life = known.life
+                life.scannedLog = try LogFile(source.redoLog.log).place()
+                return try settle(life, lastChange: known.lastChange)
+            }
+            if isSettled { suspects.remove(account) }
+        }
+    }
+
+    /// Does what asks the server for one mailbox; where it cannot be read, its account is marked, and it is tried again the next
+    /// time.
+    private func lookingAt(_ life: MailboxLife, _ body: () throws -> Bool) throws -> Bool {
+        do {
+            return try body()
+        } catch where error.concernsOneAccount {
+            let reason = "the mailbox could not be compared with the server: \(error)"
+            if try mark(account: life, reason) { note("mailbox \(life.mailboxID): \(reason)") }
+            return false
+        }
+    }
+
+    /// Compares a mailbox with the server in its life; false where the server is ahead of the log: the next time, then.
+    private func settle(_ life: MailboxLife, lastChange: Int64) throws -> Bool {
+        let entry = try store.accountInfo(life.accountID).flatMap { AccountEntry(id: life.accountID, fields: $0.fields) }
+            ?? AccountEntry(id: life.accountID, name: life.accountID)
+        try commit()  // The scan may take back what it wrote.
+        let scan = MailboxScan(source: source, store: store, account: entry, time: WallClock.milliseconds)
+        switch try scan.run(life: life, position: try position(), appliedChange: lastChange) {
+        case .done(let scanned, _): mailboxes.adopt(scanned, lastChange: lastChange)
+        case .gone: break  // The log will tell.
+        case .ahead: return false
+        }
+        return true
     }
 
     /// Completes what a new mailbox's record left open (its system folders' uuids and dates), once the log is read to its end.
@@ -60,14 +155,7 @@ extension RealTimeScanner {
         var left: Set<String> = []
         for account in unsettled.sorted() {
             guard let known = mailboxes.known(account: account), !known.life.ended else { continue }
-            let entry = try store.accountInfo(account).flatMap { AccountEntry(id: account, fields: $0.fields) }
-                ?? AccountEntry(id: account, name: account)
-            let scan = MailboxScan(source: source, store: store, account: entry, time: WallClock.milliseconds)
-            if let (scanned, _) = try scan.run(life: known.life, position: try position(), appliedChange: known.lastChange) {
-                mailboxes.adopt(scanned, lastChange: known.lastChange)
-            } else {
-                left.insert(account)  // The server is ahead of the log: the next time.
-            }
+            if try !lookingAt(known.life, { try settle(known.life, lastChange: known.lastChange) }) { left.insert(account) }
         }
         unsettled = left
     }

@@ -14,6 +14,12 @@ public struct LagHistogram: Hashable, Sendable {
     /// Nothing was counted yet.
     public init() {}
 
+    /// Counts a transaction by its times in milliseconds, which may be anything that a log says.
+    public mutating func add(from committed: Int64, to durable: Int64) {
+        let (time, overflow) = durable.subtractingReportingOverflow(committed)
+        add(milliseconds: overflow ? (committed < durable ? .max : 0) : time)
+    }
+
     /// Counts a transaction. A clock that stepped back counts as no time.
     public mutating func add(milliseconds: Int64) {
         let time = max(0, milliseconds)

@@ -50,17 +50,29 @@ struct MailboxScan {
     /// When the scan began, milliseconds since the epoch: the time of its states.
     let time: Int64
 
+    /// How a scan ended.
+    enum Outcome {
+        /// The history is the server's.
+        case done(MailboxLife, ScanStatistics)
+        /// The server has changes that the log has not told of yet; nothing was written.
+        case ahead
+        /// The server has no such mailbox; nothing was written.
+        case gone
+    }
+
     /// Scans the mailbox.
     ///
     /// - Parameters:
     ///   - life: the mailbox's life; `scannedChange` and the row's columns are filled in.
     ///   - position: the source position that the first commit carries.
-    ///   - appliedChange: on a later scan, the mailbox's last change applied from the log: when the server is ahead, nothing is
-    ///     written and nil is returned. Nil on the first scan.
-    func run(life: MailboxLife, position: String?, appliedChange: Int64?) throws -> (life: MailboxLife, ScanStatistics)? {
+    ///   - appliedChange: on a later scan, the mailbox's last change applied from the log; nothing else may be uncommitted then.
+    ///     Nil on the first scan of a life.
+    func run(life: MailboxLife, position: String?, appliedChange: Int64?) throws -> Outcome {
         var life = life
         var statistics = ScanStatistics()
         statistics.accounts = 1
+        // A first scan commits as it goes. A later one may find at its end that the server is ahead, and then takes all back.
+        let isOpen = appliedChange != nil
         var pending: [NewState] = []
         var seen = Set<Int64>()
         var dumpster = Set<Int64>()
@@ -71,13 +83,15 @@ struct MailboxScan {
             var transaction = last ?? self.transaction(life)
             transaction.states = pending + transaction.states
             transaction.position = position
+            if last != nil, isOpen { try store.end() }
             try store.append(transaction)
             try store.commit()
             pending = []
         }
         func write(_ state: ItemState) throws {
-            pending.append(state.newState(account: account.id))
             statistics.newMetadata += 1
+            if isOpen { return try store.add(state.newState(account: account.id)) }
+            pending.append(state.newState(account: account.id))
             if pending.count >= Self.batch { try flush() }
         }
         func content(of row: ItemRow, before: ItemState?) throws -> BlobReference? {
@@ -91,16 +105,17 @@ struct MailboxScan {
             return blob
         }
 
-        if let appliedChange {
-            guard let now = try source.readMailbox(life.mailboxID, { _ in }), now.change <= appliedChange else { return nil }
-        }
+        if isOpen { try store.begin(transaction(life)) }
+        var isComplete = false
+        // Where that fails too, the writer refuses to go on until it was done.
+        defer { if isOpen, !isComplete { try? store.rollback() } }
         let snapshot = try source.readMailbox(life.mailboxID) { element in
             switch element {
             case .tag(let tag):
                 seen.insert(tag.id)
                 statistics.checkedItems += 1
                 let state = ItemState(tag: tag)
-                if differs(state, from: try current(tag.id)) { try write(state) }
+                if try differs(state, life) { try write(state) }
             case .item(let row):
                 seen.insert(row.id)
                 statistics.checkedItems += 1
@@ -116,7 +131,7 @@ struct MailboxScan {
                     statistics.report("item \(row.id) of \(account.name): \(error)")
                 }
                 if row.type == .document || row.type == .wiki { state.revisions = before?.revisions ?? [] }
-                if differs(state, from: before) { try write(state) }
+                if try differs(state, life) { try write(state) }
             case .revision(let row):
                 let known = try current(row.itemID)?.revisions.first { $0.row == row }
                 if let known {
@@ -139,16 +154,18 @@ struct MailboxScan {
                 break  // Sections belong to the scans of a later stage; the log's SetConfig is reported by name.
             }
         }
-        guard let snapshot else { return (life, statistics) }
-        if let appliedChange, snapshot.change > appliedChange { return nil }
+        guard let snapshot else { return .gone }
+        guard snapshot.change <= appliedChange ?? .max else { return .ahead }
 
         if !pending.isEmpty { try flush() }
         for (id, list) in revisions {
-            guard var state = try current(id), state.revisions != list else { continue }
+            guard var state = try current(id), state.revisions != list else { continue }  // Also those just written.
             state.revisions = list
             try write(state)
         }
-        for var state in try missing(seen: seen) {
+        // What the server has no more ends, one by one (R12).
+        try store.items(account.id, .alive) { indexed in
+            guard var state = ItemState(indexed: indexed), !seen.contains(state.row.id) else { return }
             state.deleted = true
             state.inDumpster = dumpster.contains(state.row.id)
             statistics.deletedItems += 1
@@ -168,32 +185,28 @@ struct MailboxScan {
             last.marks = [Mark(reason: "\(statistics.skippedItems) contents could not be read by the scan", time: time)]
         }
         try flush(last)
-        return (life, statistics)
-    }
-
-    /// Items alive in the history that the server no longer has.
-    private func missing(seen: Set<Int64>) throws -> [ItemState] {
-        var gone: [ItemState] = []
-        try store.items(account.id, .alive) { indexed in
-            if let state = ItemState(indexed: indexed), !seen.contains(state.row.id) { gone.append(state) }
-        }
-        return gone
+        isComplete = true
+        return .done(life, statistics)
     }
 
     private func transaction(_ life: MailboxLife) -> StoreTransaction {
         StoreTransaction(account: account.id, generation: life.generation, time: time, kind: "scan")
     }
 
-    private func current(_ id: Int64) throws -> ItemState? {
-        guard let state = try store.item(account.id, id).flatMap(ItemState.init(indexed:)), !state.deleted else { return nil }
-        return state
+    private func indexed(_ id: Int64) throws -> (state: ItemState, generation: Int64)? {
+        guard let indexed = try store.item(account.id, id), let state = ItemState(indexed: indexed), !state.deleted else {
+            return nil
+        }
+        return (state, indexed.generation)
     }
 
-    /// Whether the server's row says something that the history does not: counters and places that bear no change number
-    /// (formats/zimbra-datastore.md, "What changes a row without a new mod_metadata") are no difference.
-    private func differs(_ new: ItemState, from old: ItemState?) -> Bool {
-        guard let old else { return true }
-        return new.comparable != old.comparable
+    private func current(_ id: Int64) throws -> ItemState? { try indexed(id)?.state }
+
+    /// Whether the server's row says something that the history of this life does not: counters and places that bear no change
+    /// number (formats/zimbra-datastore.md, "What changes a row without a new mod_metadata") are no difference.
+    private func differs(_ new: ItemState, _ life: MailboxLife) throws -> Bool {
+        guard let old = try indexed(new.row.id), old.generation == life.generation else { return true }
+        return new.comparable != old.state.comparable
     }
 }
 

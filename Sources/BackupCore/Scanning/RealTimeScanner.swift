@@ -14,18 +14,26 @@ final class RealTimeScanner {
 
     let source: any MailSource
     let store: StoreWriter
-    private let logger: Logger
+    let logger: Logger
     let follower: LogFollower
-    private var shared: SharedBodies
+    var shared: SharedBodies
     var mailboxes: KnownMailboxes
     /// Accounts whose mailbox was created in the log and waits for a look at the server.
     var unsettled: Set<String> = []
+    /// Accounts of a log that was cut or replaced: the server may have gone back to an older snapshot (R9).
+    var suspects: Set<String> = []
+    /// Accounts whose mailbox was deleted: the directory may have lost them too.
+    var departing: Set<String> = []
+    /// Accounts whose server was seen not to be behind, since the log was last read to its end.
+    var upToDate: Set<String> = []
     var hasLookedForUntoldLives = false
-    private var pending = 0
+    /// Mailboxes that cannot be kept, each of which was told of once.
+    var refused: Set<Int64> = []
+    private(set) var pending = 0
     /// When the server committed what the pending group holds.
     private var pendingCommits: [Int64] = []
     private var groupBegan = ContinuousClock.now
-    private(set) var statistics = FollowStatistics()
+    var statistics = FollowStatistics()
 
     /// - Throws: what opening the log or reading the committed position throws.
     init(source: any MailSource, store: StoreWriter, logger: Logger) throws {
@@ -39,14 +47,16 @@ final class RealTimeScanner {
         } else {
             // Without a server to scan, the oldest file is the beginning; with one, the log matters from the first scan on.
             follower = try LogFollower(
-                location: source.redoLog, from: nil, beginning: source is LogArchive ? .oldestFile : .currentFile)
+                location: source.redoLog, from: nil, beginning: source.hasInventory ? .currentFile : .oldestFile)
             shared = SharedBodies()
         }
         mailboxes = try KnownMailboxes(store: store)
         for known in mailboxes.all where !known.life.ended {
             let account = known.life.accountID
-            if try store.marks(account).contains(where: { $0.reason == MailboxChange.newMailboxReason }) {
-                unsettled.insert(account)
+            for mark in try store.marks(account) {
+                if mark.reason == MailboxChange.newMailboxReason { unsettled.insert(account) }
+                let setsBack = FollowNotice.Kind.setsBack.contains { mark.reason.hasPrefix($0.description) }
+                if setsBack { suspects.insert(account) }
             }
         }
     }
@@ -62,7 +72,7 @@ final class RealTimeScanner {
     func step() throws -> Bool {
         switch try follower.next() {
         case .transaction(let transaction):
-            try take(transaction)
+            try takeOrMark(transaction)
             statistics.transactions += 1
             if pending > 0 { pendingCommits.append(transaction.commitTimestamp) }
             if pending >= Self.groupSize || pending > 0 && ContinuousClock.now - groupBegan >= Self.groupTime { try commit() }
@@ -72,6 +82,7 @@ final class RealTimeScanner {
             try report(notice)
         case .caughtUp:
             try commit()
+            upToDate = []
             return false
         }
         return true
@@ -86,21 +97,30 @@ final class RealTimeScanner {
         try store.commit()
         pending = 0
         let now = WallClock.milliseconds
-        for time in pendingCommits { statistics.lag.add(milliseconds: now - time) }
+        for time in pendingCommits { statistics.lag.add(from: time, to: now) }
         pendingCommits.removeAll(keepingCapacity: true)
     }
 
     // MARK: One transaction
 
+    /// Takes a transaction in. What concerns its account only marks that account: the others go on.
+    private func takeOrMark(_ transaction: CommittedTransaction) throws {
+        do {
+            try take(transaction)
+        } catch {
+            let known = mailboxes.known(mailbox: transaction.mailboxID)
+            // With no account to mark, only what the backup path can never keep may be left out.
+            guard known != nil && error.concernsOneAccount || (error as? StoreError)?.code == .invalidInput else { throw error }
+            let place = "\(transaction.file.path) at \(transaction.start.offset)"
+            let reason = "\(transaction.start.operation.code.name) in \(place) could not be taken in: \(error)"
+            note("mailbox \(transaction.mailboxID): \(reason)")
+            if let known { try mark(account: known.life, reason) }
+        }
+    }
+
     private func take(_ transaction: CommittedTransaction) throws {
         let header = transaction.start.header
-        if case .storeIncomingBlob(let stored) = transaction.start.operation {
-            if let path = stored.path, let body = stored.body {
-                let content = try intake(body, size: Int64(stored.size), of: transaction)
-                shared.add(content, path: path, digest: stored.digest ?? "", recipients: stored.mailboxIDs?.count ?? 1)
-            }
-            return
-        }
+        if case .storeIncomingBlob(let stored) = transaction.start.operation { return try takeShared(stored, transaction) }
         guard header.mailboxID > 0 else { return }  // Volume operations touch no mailbox.
         if case .createMailbox(let create) = transaction.start.operation {
             guard try begin(create, transaction) else { return }
@@ -108,44 +128,40 @@ final class RealTimeScanner {
         guard let known = try mailboxes.known(mailbox: header.mailboxID) ?? discover(header.mailboxID) else {
             statistics.skipped += 1
             if case .deleteMailbox = transaction.start.operation { return }  // Never seen alive here, and gone.
-            logger.warning("transaction of mailbox \(header.mailboxID), which belongs to no account: left out")
+            logger.warning("transaction of mailbox \(header.mailboxID), which is of no account that is kept here: left out")
             return
         }
-        if try isKnown(transaction, known) {
-            statistics.skipped += 1
-            return
+        switch try standing(of: transaction, known) {
+        case .new: try apply(transaction, to: known)
+        case .known: statistics.skipped += 1
+        case .wentBack:
+            if try beginAnew(known) {
+                statistics.skipped += 1  // The scan has seen it.
+            } else {
+                try apply(transaction, to: known)
+            }
         }
-        try apply(transaction, to: known)
-    }
-
-    /// A mailbox that the log names and nobody has told of: the server knows it, or it is gone.
-    private func discover(_ mailbox: Int64) throws -> KnownMailboxes.Known? {
-        guard let row = try source.mailboxes().first(where: { $0.id == mailbox }) else { return nil }
-        let account = try source.accounts().first { $0.id == row.accountID }
-            ?? AccountEntry(id: row.accountID, name: row.comment ?? row.accountID)
-        _ = try firstScan(of: row, account: account)
-        return mailboxes.known(mailbox: mailbox)
-    }
-
-    /// Whether a change is already in the backup path: by the first scan, or from an earlier reading of the log (R4).
-    private func isKnown(_ transaction: CommittedTransaction, _ known: KnownMailboxes.Known) throws -> Bool {
-        let life = known.life
-        let place = MailboxLife.LogPlace(sequence: follower.sequence ?? 0, offset: transaction.end)
-        if let scanned = life.scannedLog, place <= scanned { return true }
-        let change = Int64(transaction.start.header.changeID)
-        guard change > 0 else { return false }
-        if let scanned = life.scannedChange, change <= scanned { return true }
-        guard change <= known.lastChange else { return false }
-        return try store.hasChange(life.accountID, generation: life.generation, change: change)
     }
 
     private func apply(_ transaction: CommittedTransaction, to known: KnownMailboxes.Known) throws {
         let header = transaction.start.header
         let account = known.life.accountID
         var change = MailboxChange(
-            view: StoreView(store: store, account: account), life: known.life, time: header.timestamp,
+            view: StoreView(store: store, account: account), life: known.life, time: transaction.time,
             change: Int64(header.changeID), constraint: Int64(header.changeConstraint), hasDumpster: known.hasDumpster)
-        try change.apply(transaction.start.operation, content: try content(of: transaction))
+        let logged = try content(of: transaction)
+        try change.apply(transaction.start.operation, content: logged.content)
+        if let problem = logged.problem {
+            logger.warning("\(problem)")
+            change.mark(problem, candidates: change.states.map(\.row.id))
+        }
+        if change.life.ended {
+            try end(known.life, at: transaction.time, change: header.changeID > 0 ? Int64(header.changeID) : nil)
+            return
+        }
+        if transaction.time != header.timestamp {
+            change.mark("a record of change \(header.changeID) has an impossible time, \(header.timestamp) ms since 1970")
+        }
         if transaction.isUnproven {
             change.mark("read after damage in the log: the record is unproven")
         }
@@ -155,147 +171,28 @@ final class RealTimeScanner {
         if change.life != known.life { states.append(NewState(key: .mailbox(account), fields: change.life.fields)) }
         try append(
             StoreTransaction(
-                account: account, generation: change.life.generation, time: header.timestamp,
+                account: account, generation: change.life.generation, time: transaction.time,
                 change: header.changeID > 0 ? Int64(header.changeID) : nil, kind: "redolog", states: states,
                 marks: change.marks))
         mailboxes.adopt(change.life, lastChange: max(known.lastChange, Int64(header.changeID)))
     }
 
     func append(_ transaction: StoreTransaction) throws {
+        try store.append(try positioned(transaction))
+        count()
+    }
+
+    /// A transaction with the log's position (R4).
+    func positioned(_ transaction: StoreTransaction) throws -> StoreTransaction {
         var transaction = transaction
         transaction.position = try position()
         transaction.heldBlobs = shared.blobs
+        return transaction
+    }
+
+    /// Counts a transaction of the group.
+    func count() {
         if pending == 0 { groupBegan = ContinuousClock.now }
-        try store.append(transaction)
         pending += 1
     }
-
-    /// A new mailbox begins a life of its account; false when the record repeats what is known.
-    private func begin(_ create: CreateMailbox, _ transaction: CommittedTransaction) throws -> Bool {
-        let header = transaction.start.header
-        let account = create.accountID?.string.lowercased() ?? ""
-        guard !account.isEmpty else {
-            logger.warning("CreateMailbox of mailbox \(header.mailboxID) names no account: left out")
-            return false
-        }
-        if let known = mailboxes.known(account: account), known.life.mailboxID == header.mailboxID,
-            try isKnown(transaction, known)
-        {
-            return false
-        }
-        let generation = (mailboxes.known(account: account)?.life.generation ?? 0) + 1
-        try endPreviousLife(of: account, at: header.timestamp)
-        let life = MailboxLife(accountID: account, mailboxID: header.mailboxID, generation: generation)
-        var states = [NewState(key: .mailbox(account), fields: life.fields)]
-        let entry = try source.accounts().first { $0.id == account } ?? AccountEntry(id: account, name: account)
-        if try store.accountInfo(account) == nil {
-            states.append(NewState(key: .accountInfo(account), fields: entry.fields(deleted: false)))
-        }
-        try append(
-            StoreTransaction(
-                account: account, generation: generation, time: header.timestamp, kind: "redolog", states: states))
-        mailboxes.adopt(life, lastChange: 0, hasDumpster: entry["zimbraDumpsterEnabled"] == "TRUE")
-        unsettled.insert(account)
-        return true
-    }
-
-    /// What an earlier life left alive ended before the new one began (R9).
-    private func endPreviousLife(of account: String, at time: Int64) throws {
-        guard let previous = mailboxes.known(account: account), !previous.life.ended else { return }
-        var change = MailboxChange(
-            view: StoreView(store: store, account: account), life: previous.life, time: time, change: previous.lastChange)
-        try change.apply(.deleteMailbox)
-        try append(
-            StoreTransaction(
-                account: account, generation: previous.life.generation, time: time, kind: "redolog",
-                states: change.states.map { $0.newState(account: account) }))
-    }
-
-    // MARK: Contents
-
-    private func content(of transaction: CommittedTransaction) throws -> AppliedContent? {
-        switch transaction.start.operation {
-        case .createMessage(let message): try content(of: message, transaction, summarising: true)
-        case .createChat(let chat): try content(of: chat.message, transaction, summarising: true)
-        case .saveDraft(let draft): try content(of: draft.message, transaction, summarising: true)
-        case .saveChat(let chat): try content(of: chat.message, transaction, summarising: true)
-        case .saveDocument(let document): try content(of: document.message, transaction, summarising: false)
-        case .saveWiki(let wiki): try content(of: wiki.message, transaction, summarising: false)
-        case .addDocumentRevision(let document): try content(of: document.message, transaction, summarising: false)
-        case .createContact(let contact):
-            try contact.attachmentBlob.map { try intake($0, size: $0.length, of: transaction, summarising: false) }
-        case .modifyContact(let contact):
-            try contact.attachmentBlob.map { try intake($0, size: $0.length, of: transaction, summarising: false) }
-        default: nil
-        }
-    }
-
-    private func content(
-        of message: CreateMessage, _ transaction: CommittedTransaction, summarising: Bool
-    ) throws -> AppliedContent? {
-        if let body = message.body {
-            return try intake(body, size: message.size, of: transaction, summarising: summarising)
-        }
-        if let content = shared.take(path: message.path, digest: message.digest) { return content }
-        // The shared body's record is gone: the server's store may still have the message.
-        let location = BlobLocation(
-            mailboxID: transaction.start.header.mailboxID, itemID: Int64(message.itemID),
-            modContent: Int64(transaction.start.header.changeID), locator: nil, size: message.size,
-            digest: message.digest?.string)
-        do {
-            return try ContentIntake(store: store).take(location, from: source, summarising: summarising)
-        } catch let error as StoreError {
-            throw error
-        } catch {
-            logger.warning("item \(message.itemID) of mailbox \(location.mailboxID) has no content in the log or the store: \(error)")
-            return nil
-        }
-    }
-
-    private func intake(
-        _ body: Body, size: Int64, of transaction: CommittedTransaction, summarising: Bool = true
-    ) throws -> AppliedContent {
-        let reader = try transaction.file.openBody(body, uncompressedSize: size)
-        return try ContentIntake(store: store).take(summarising: summarising, reader)
-    }
-
-    // MARK: What the log itself tells
-
-    private func mark(mailbox: Int64, _ reason: String) throws {
-        guard let known = mailboxes.known(mailbox: mailbox) else { return }
-        try mark(account: known.life, reason)
-    }
-
-    private func mark(account life: MailboxLife, _ reason: String) throws {
-        let now = WallClock.milliseconds
-        try append(
-            StoreTransaction(
-                account: life.accountID, generation: life.generation, time: now, kind: "mark",
-                marks: [Mark(reason: reason, time: now)]))
-    }
-
-    /// A gap or damage is never papered over: every account is marked, and the administrator told.
-    private func report(_ notice: FollowNotice) throws {
-        statistics.notices.append(notice.description)
-        logger.warning("\(notice.description)")
-        guard notice.needsScan else { return }
-        for known in mailboxes.all where !known.life.ended { try mark(account: known.life, notice.description) }
-    }
-}
-
-/// What following the log did so far.
-public struct FollowStatistics: Hashable, Sendable {
-    /// Committed transactions read.
-    public var transactions = 0
-    /// Of them, left out: known already, or of a mailbox that belongs to no account.
-    public var skipped = 0
-    /// Operations that are not applied yet, by name.
-    public var unapplied: [String: Int] = [:]
-    /// From the server's commit to the durable state, of each transaction.
-    public var lag = LagHistogram()
-    /// What the log told of itself: gaps, damage, truncation.
-    public var notices: [String] = []
-
-    /// Nothing was read yet.
-    public init() {}
 }

@@ -66,7 +66,12 @@ extension SandboxServer: MailSource {
     /// Opens a blob of the volume, which does not compress.
     public func openBlob(_ location: BlobLocation) throws -> ByteReader {
         // Also called while a mailbox is being read.
-        let volume = try database.unsafeReentrantRead { try Self.readVolume(Int64(location.locator ?? "") ?? 0, home: path, in: $0) }
+        let volume = try database.unsafeReentrantRead { database in
+            let locator = try location.locator ?? String.fetchOne(
+                database, sql: "SELECT locator FROM mail_item WHERE mailbox_id = ? AND id = ?",
+                arguments: [location.mailboxID, location.itemID])
+            return try Self.readVolume(Int64(locator ?? "") ?? 0, home: path, in: database)
+        }
         let file = volume.path(mailbox: location.mailboxID, item: location.itemID, modContent: location.modContent)
         let descriptor = Glibc.open(file.string, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Files.failure("reading the blob of item \(location.itemID)", file) }

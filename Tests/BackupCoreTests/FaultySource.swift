@@ -1,0 +1,40 @@
+import BackupCore
+import RedoLog
+import SandboxServer
+
+/// A server whose answers a test spoils.
+final class FaultySource: MailSource, @unchecked Sendable {
+    // Unchecked: used by one test's thread.
+
+    struct Failure: Error {}
+
+    let server: SandboxServer
+    /// Ids of accounts that the directory lacks.
+    var hiddenAccounts: Set<String> = []
+    /// Numbers of mailboxes that cannot be read to their end.
+    var unreadableMailboxes: Set<Int64> = []
+
+    /// Called before a mailbox is read.
+    var beforeRead: (Int64) throws -> Void = { _ in }
+    /// How often each mailbox was read.
+    private(set) var reads: [Int64: Int] = [:]
+
+    init(_ server: SandboxServer) { self.server = server }
+
+    var identity: MailServerIdentity { server.identity }
+    var redoLog: LogLocation { server.redoLog }
+    func accounts() throws -> [AccountEntry] { try server.accounts().filter { !hiddenAccounts.contains($0.id) } }
+    func mailboxes() throws -> [MailboxRow] { try server.mailboxes() }
+    func openBlob(_ location: BlobLocation) throws -> ByteReader { try server.openBlob(location) }
+
+    func readMailbox(_ mailboxID: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot? {
+        reads[mailboxID, default: 0] += 1
+        try beforeRead(mailboxID)
+        var rows = 0
+        return try server.readMailbox(mailboxID) { element in
+            try body(element)
+            rows += 1
+            if rows == 5, unreadableMailboxes.contains(mailboxID) { throw Failure() }
+        }
+    }
+}
