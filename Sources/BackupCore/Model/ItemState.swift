@@ -57,7 +57,7 @@ public struct ItemState: Hashable, Sendable {
         row.modMetadata = tag.sequence
         row.modContent = tag.sequence
         var metadata = MetadataDictionary()
-        if let color = tag.color { metadata["c"] = .integer(color) }
+        if let color = tag.color, color != 0 { metadata["c"] = .integer(color) }
         if !tag.listed { metadata["lst"] = .string("false") }
         if let policy = tag.policy { metadata["rp"] = .string(policy) }
         row.metadata = metadata.text()
