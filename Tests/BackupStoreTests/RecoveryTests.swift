@@ -26,6 +26,26 @@ struct RecoveryTests {
         try writer.close()
     }
 
+    @Test("R5: a writer that is killed again and again before its checkpoint has no more to replay each time")
+    func killedAgain() throws {
+        let store = try StoreOnDisk()
+        store.options.replayLimit = 5
+        var next: Int64 = 1
+        for _ in 1...10 {
+            let writer = try store.open()
+            #expect(writer.recovery.replayed <= 8)
+            for _ in 1...4 {
+                try writer.append(message(next, time: next, change: next))
+                try writer.commit()
+                next += 1
+            }
+            store.crash(writer, .everything)
+        }
+        let writer = try store.open()
+        for id in 1..<next { #expect(try writer.history(of: .item(account: account, id: id)).lines.count == 1) }
+        try writer.close()
+    }
+
     @Test("R7: a copy that saw the journal's folder before a restart has the group that the restart carried over")
     func carriedGroup() throws {
         let store = try StoreOnDisk()

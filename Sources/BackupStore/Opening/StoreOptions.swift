@@ -6,6 +6,8 @@ public struct StoreOptions: Sendable {
     public var compressionLevel = 2
     /// A checkpoint is made when the journal's segment is longer than this.
     public var checkpointBytes: Int64 = 64 << 20
+    /// A writer that had to replay more transactions than this begins with a checkpoint.
+    public var replayLimit = 1000
     /// How long sealed segments stay (R5, R7).
     public var journalKeepDays: Int64 = 7
     /// Whether a copy of a backup path is refused (`isCopy`); opened for writing, it would become an original (R7).

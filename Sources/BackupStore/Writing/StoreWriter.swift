@@ -120,6 +120,9 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
             // The instance may name this folder only when no copied checkpoint counts any more (R7).
             try checkpoint(always: true)
             try StoreInstance.write(files, self.path)
+        } else if recovery.replayed > options.replayLimit {
+            // Else a service that is killed again and again before its next checkpoint would have more to replay each time.
+            try checkpoint()
         }
         indexStatus = try files.status(self.path.indexFile)
     }
