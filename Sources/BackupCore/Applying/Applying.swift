@@ -103,7 +103,8 @@ extension MailboxChange {
         case .fixCalendarItemEndTime(let change): try touchCalendarItem(Int64(change.itemID))
         case .fixCalendarItemPriority(let change): try touchCalendarItem(Int64(change.itemID))
         case .repositionNote(let note): try repositionNote(note)
-        case .iCalReply, .setConfig, .deleteConfig, .createLink, .createFileSharedWithMe, .addSearchHistoryEntry,
+        case .iCalReply(let reply): try touchCalendarItem(answeredBy: reply)
+        case .setConfig, .deleteConfig, .createLink, .createFileSharedWithMe, .addSearchHistoryEntry,
             .purgeSearchHistory, .deleteSearchHistory, .setSavedSearchStatus, .createSmartFolder, .opaque:
             leave(operation)
         }

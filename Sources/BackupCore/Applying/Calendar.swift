@@ -36,6 +36,15 @@ extension MailboxChange {
         mark("a calendar item's content is not in the log", candidates: [id])
     }
 
+    /// An answer names the UID only; one that no item has changes nothing.
+    mutating func touchCalendarItem(answeredBy reply: ICalReply) throws {
+        guard let uid = (try? MetadataDictionary(parsing: reply.invite?.string))?.string("u") else {
+            return mark("the answer of an attendee could not be read")
+        }
+        let items = try ids { ($0.row.type == .appointment || $0.row.type == .task) && $0.metadata.string("u") == uid }
+        for id in items { try touchCalendarItem(id) }
+    }
+
     private mutating func putCalendarItem(
         _ id: Int64, folder: Int64, invite: String?, flags: Flags, tags: [String]?, type: ItemType? = nil
     ) throws {
