@@ -86,7 +86,13 @@ extension MailboxChange {
         case .addDocumentRevision(let add): try addRevision(Int64(add.documentID), add.document, add.message, content: content)
         case .purgeRevision(let purge): try purgeRevision(purge)
         case .createNote(let note): try createNote(note)
-        case .editNote(let note): try edit(Int64(note.itemID), content: true) { $0.row.subject = note.content?.string }
+        case .editNote(let note):
+            // The number of the content stays, the date does not.
+            let seconds = self.seconds
+            try edit(Int64(note.itemID), always: true) { state in
+                state.row.subject = note.content?.string
+                state.row.date = seconds
+            }
         case .createComment(let comment): try createComment(comment)
         case .setCalendarItem(let item): try setCalendarItem(item)
         case .createInvite(let invite): try createInvite(invite)

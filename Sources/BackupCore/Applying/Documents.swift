@@ -71,7 +71,7 @@ extension MailboxChange {
     mutating func createNote(_ note: CreateNote) throws {
         var row = ItemRow(id: Int64(note.itemID), type: .note)
         row.folderID = Int64(note.folderID)
-        row.imapID = row.id
+        row.indexID = row.id
         row.date = seconds
         row.subject = note.content?.string
         var state = ItemState(row: row)
