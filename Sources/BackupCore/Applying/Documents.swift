@@ -10,7 +10,6 @@ extension MailboxChange {
         row.flags = Flags(rawValue: Int64(message.flags))
         row.imapID = life.tracksImap ? 0 : row.id
         row.indexID = row.id
-        row.unread = 0
         row.tags = (message.tags ?? []).map(\.string)
         var state = ItemState(row: row)
         fill(&state, document, message, content, version: 1)
@@ -96,6 +95,7 @@ extension MailboxChange {
         row.parentID = Int64(comment.parentID)
         row.uuid = comment.uuid?.string
         row.date = seconds
+        row.size = Int64(comment.text?.string.utf16.count ?? 0)
         row.subject = comment.text?.string
         var state = ItemState(row: row)
         state.updateMetadata { $0["cr"] = comment.creatorID.map { .string($0.string) } }
