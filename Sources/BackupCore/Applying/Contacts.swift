@@ -38,6 +38,7 @@ extension MailboxChange {
         state.blob = content?.blob
         state.row.size = content?.blob.size ?? 0
         state.row.blobDigest = content?.blob.id.description
+        if content == nil { state.row.flags.remove(.attached) } else { state.row.flags.insert(.attached) }
         state.updateMetadata { metadata in
             var map = MetadataDictionary()
             for field in fields { map[field.key?.string ?? ""] = .string(field.value?.string ?? "") }
