@@ -194,7 +194,8 @@ extension MailboxChange {
 
     mutating func setRetention(_ policy: SetRetentionPolicy) throws {
         func list(_ entries: [RetentionPolicy]?) -> MetadataDictionary.Value? {
-            guard let entries, !entries.isEmpty else { return nil }
+            // The server writes empty lists, too.
+            guard let entries else { return nil }
             return .list(
                 entries.map { entry in
                     var map = MetadataDictionary()
@@ -204,11 +205,14 @@ extension MailboxChange {
                 })
         }
         try edit(Int64(policy.itemID), always: true) { state in
+            // The table `tag` has a column of its own for the map, as a text.
+            let isTag = state.row.type == .tag
             state.updateMetadata { metadata in
-                var map = metadata.dictionary("rp") ?? MetadataDictionary()
+                let text = isTag ? try? MetadataDictionary(parsing: metadata.string("rp")) : nil
+                var map = text ?? metadata.dictionary("rp") ?? MetadataDictionary()
                 if policy.keep != nil { map["keep"] = list(policy.keep) }
                 map["purge"] = list(policy.purge)
-                metadata["rp"] = map.isEmpty ? nil : .dictionary(map)
+                metadata["rp"] = map.isEmpty ? nil : isTag ? .string(map.text()) : .dictionary(map)
             }
         }
     }
