@@ -44,7 +44,10 @@ extension MailboxChange {
     mutating func saveMessage(_ message: CreateMessage, content: AppliedContent?) throws {
         let change = self
         try edit(Int64(message.itemID), content: true) { state in
+            // The column lags one version behind the metadata (formats/zimbra-datastore.md, section 5).
+            let sender = state.row.sender
             change.fill(&state, from: message, content: content)
+            state.row.sender = sender
             let metadata = state.metadata
             state.updateMetadata {
                 $0["ver"] = .integer((metadata.integer("ver") ?? 1) &+ 1)
