@@ -93,6 +93,9 @@ extension MailboxChange {
                 new.deleted = false
                 new.inDumpster = false
                 new.revisions = source.revisions
+                // Its entry in the search index is its own.
+                new.row.flags.remove(.copied)
+                if source.row.flags.contains(.versioned) { new.row.flags.insert(.versioned) }
                 var left = source
                 left.inDumpster = false
                 put(left)
@@ -123,6 +126,7 @@ extension MailboxChange {
         new.row.folderID = folder
         new.row.recipients = nil
         new.revisions = []
+        new.row.flags.remove(.versioned)
         new.presumed = false
         if source.row.indexID != nil { new.row.flags.insert(.copied) }
         return new
