@@ -212,7 +212,7 @@ struct MailboxScan {
 
 extension ItemState {
     /// The state without what changes under an unchanged change number.
-    var comparable: ItemState {
+    public var comparable: ItemState {
         var state = self
         state.row.locator = nil
         state.row.indexID = nil
