@@ -26,6 +26,15 @@ public struct SandboxMailbox: Sendable {
         }
     }
 
+    /// The number of the last change, also of one that left no trace in the tables.
+    public func lastChange() throws -> Int64 {
+        try read { database in
+            let progress = try Int64.fetchOne(
+                database, sql: "SELECT change_id FROM sandbox_progress WHERE mailbox_id = ?", arguments: [mailboxID])
+            return try progress ?? MailboxState.row(mailboxID, in: database)?.0.changeCheckpoint ?? 0
+        }
+    }
+
     /// The rows of the dumpster, by id.
     public func dumpster() throws -> [ItemRow] { try read { try ItemTable.dumpster.items(mailbox: mailboxID, in: $0) } }
 

@@ -52,6 +52,7 @@ final class FileOperationLog: OperationLog {
         }
         switch body {
         case .bytes(let bytes): try log([.bytes(bytes)])
+        case .several(let all): try log(all.map { .bytes($0) })
         case .file(let path, let size):
             let file = try FileDescriptor.open(path, .readOnly)
             try file.closeAfter { try log([.file(file, offset: 0, length: size)]) }

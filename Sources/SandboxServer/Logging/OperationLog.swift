@@ -1,9 +1,10 @@
 import RedoLog
 import SystemPackage
 
-/// Where a record's body comes from.
+/// Where a record's body comes from, or its bodies in the order of the record.
 enum LoggedBody {
     case bytes([UInt8])
+    case several([[UInt8]])
     case file(FilePath, size: Int64)
 }
 

@@ -130,8 +130,8 @@ extension Change {
             state.folders[row.id] = nil
             dirtyFolders.remove(row.id)
         }
-        let keeps = row.type.goesToDumpster && row.folderID != FolderID.drafts
-        if keeps, try server.keepsDumpster(state.row.accountID, in: database) {
+        let keeps = try row.type.goesToDumpster && row.folderID != FolderID.drafts && server.keepsDumpster(state.row.accountID, in: database)
+        if keeps {
             var kept = row
             kept.modMetadata = number
             kept.changeDate = seconds
@@ -139,6 +139,7 @@ extension Change {
         } else if row.blobDigest != nil {
             removals.append(try server.path(of: row, mailbox: mailbox, in: database))
         }
+        try deleteParts(of: row, keeps: keeps)
     }
 
     /// Counts an item in or out of its folder, its tags and the mailbox.
@@ -146,8 +147,14 @@ extension Change {
         guard row.type.countsInFolder else { return }
         let unread = row.unread ?? 0
         state.size += sign * row.size
+        if row.type == .contact, let known = state.row.contactCount { state.row.contactCount = known + sign }
         if let id = row.folderID, var folder = state.folders[id] {
             folder.row.size += sign
+            if folder.countsNothing {
+                state.folders[id] = folder
+                dirtyFolders.insert(id)
+                return
+            }
             folder.row.unread = (folder.row.unread ?? 0) + sign * unread
             folder.bytes += sign * row.size
             folder.metadata["mseq"] = .integer(number)
@@ -224,11 +231,11 @@ extension Change {
         try database.cachedStatement(
             sql: """
                 UPDATE mailbox SET item_id_checkpoint = ?, change_checkpoint = ?, size_checkpoint = ?, new_messages = ?,
-                tracking_sync = ?, tracking_imap = ?, comment = ? WHERE id = ?
+                tracking_sync = ?, tracking_imap = ?, comment = ?, contact_count = ? WHERE id = ?
                 """
         ).execute(arguments: [
             state.lastItemID, state.lastChange, state.size, state.newMessages, state.row.trackingSync, state.row.trackingImap,
-            state.row.comment, mailbox,
+            state.row.comment, state.row.contactCount, mailbox,
         ])
     }
 }
@@ -241,9 +248,15 @@ enum FolderID {
     static let junk: Int64 = 4
     static let sent: Int64 = 5
     static let drafts: Int64 = 6
+    static let contacts: Int64 = 7
     static let conversations: Int64 = 9
+    static let calendar: Int64 = 10
     static let root: Int64 = 11
     static let chats: Int64 = 14
+    static let tasks: Int64 = 15
+    static let briefcase: Int64 = 16
+    static let comments: Int64 = 17
+    static let sharedFiles: Int64 = 20
 }
 
 /// What names may look like.

@@ -102,29 +102,43 @@ extension Change {
     }
 
     /// New content for a draft.
-    func save(_ blob: IncomingBlob, summary: MessageSummary, draft id: Int64) throws -> (Int64, Logged) {
+    func save(_ blob: IncomingBlob, summary: MessageSummary, draft id: Int64) throws -> Logged {
         let old = try item(id)
         guard old.type == .message, old.flags.contains(.draft) else { throw failure(.refused, "item \(id) is no draft") }
-        let imapID = nextItemID()
+        var draft = SaveDraft()
+        draft.imapID = Int32(nextItemID())
+        draft.message = try replaceContent(of: old, with: blob, summary)
+        return Logged(.saveDraft(draft), body: blob.logged)
+    }
+
+    /// New content for a chat.
+    func save(_ blob: IncomingBlob, summary: MessageSummary, chat id: Int64) throws -> Logged {
+        let old = try item(id)
+        guard old.type == .chat else { throw failure(.refused, "item \(id) is no chat") }
+        var chat = SaveChat()
+        chat.imapID = Int32(nextItemID())
+        chat.message = try replaceContent(of: old, with: blob, summary)
+        chat.message.folderID = Int32(old.folderID ?? 0)
+        return Logged(.saveChat(chat), body: blob.logged)
+    }
+
+    private func replaceContent(of old: ItemRow, with blob: IncomingBlob, _ summary: MessageSummary) throws -> CreateMessage {
         removals.append(try server.path(of: old, mailbox: mailbox, in: database))
         var row = touched(old, content: true)
         row.date = time / 1000
-        row.imapID = state.row.trackingImap ? 0 : id
+        row.imapID = state.row.trackingImap ? 0 : row.id
         try place(blob, in: &row)
         summary.fill(&row)
         // The column lags one version behind the metadata (formats/zimbra-datastore.md, section 5).
         row.sender = old.sender
-        var metadata = try MetadataDictionary(parsing: row.metadata)
-        metadata["mdver"] = .integer((metadata.integer("mdver") ?? 1) + 2)
-        metadata["ver"] = .integer((metadata.integer("ver") ?? 1) + 1)
-        row.metadata = metadata.text()
+        row.metadata = try Self.nextVersion(row.metadata, by: 2)
         try update(old, to: row)
 
         var message = CreateMessage()
         message.receivedDate = time
         message.digest = LogText(blob.digest)
         message.size = blob.size
-        message.itemID = Int32(id)
+        message.itemID = Int32(row.id)
         message.folderID = -1
         message.conversationID = 0
         message.conversationFirstMessageID = 0
@@ -132,10 +146,7 @@ extension Change {
         message.noICal = true
         message.path = ":streamed:"
         message.body = Body(length: blob.size)
-        var draft = SaveDraft()
-        draft.imapID = Int32(imapID)
-        draft.message = message
-        return (id, Logged(.saveDraft(draft), body: blob.logged))
+        return message
     }
 }
 
@@ -238,7 +249,7 @@ extension SandboxMailbox {
     public func updateDraft(_ id: Int64, _ message: [UInt8]) throws {
         try server.withIncoming({ try $0.receive(message, now: $1) }) { blob in
             let summary = blob.summary
-            _ = try server.change(mailboxID) { try $0.save(blob, summary: summary, draft: id) }
+            try server.change(mailboxID) { ((), try $0.save(blob, summary: summary, draft: id)) }
         }
     }
 }

@@ -12,11 +12,14 @@ extension Change {
         var changed = touched(row)
         changed.prevFolders = previous(row)
         changed.folderID = target
-        if state.row.trackingImap { changed.imapID = 0 }
+        if state.row.trackingImap, row.imapID != nil { changed.imapID = 0 }
+        if let name = row.name, try hasItem(named: name, in: target) {
+            throw failure(.alreadyExists, "\(state.path(of: target)) holds \"\(name)\" already")
+        }
         let entersTrash = state.folder(target, isWithin: FolderID.trash) && !state.folder(row.folderID ?? 0, isWithin: FolderID.trash)
         if entersTrash, row.unread != nil { changed.unread = 0 }
         var left: Int64?
-        if !keepsConversation, state.folder(target, isWithin: FolderID.junk), let parent = row.parentID {
+        if !keepsConversation, row.type == .message, state.folder(target, isWithin: FolderID.junk), let parent = row.parentID {
             changed.parentID = nil
             left = parent
         }
@@ -34,11 +37,12 @@ extension Change {
         row.imapID = id
         row.recipients = nil
         row.uuid = UUIDText.random()
+        if row.type == .document, let name = row.name, try hasItem(named: name, in: target) {
+            throw failure(.alreadyExists, "\(state.path(of: target)) holds \"\(name)\" already")
+        }
+        row.flags.remove(.versioned)
         // The copy shares its source's entry in the search index.
         row.flags.insert(.copied)
-        var metadata = try MetadataDictionary(parsing: source.metadata)
-        for key in metadata.keys where key.hasPrefix("xd.") { metadata[key] = nil }
-        row.metadata = metadata.text()
         if source.blobDigest != nil {
             let from = try server.path(of: source, mailbox: mailbox, in: database)
             let mailbox = mailbox
@@ -49,6 +53,16 @@ extension Change {
             row.locator = "\(volume)"
         }
         return row
+    }
+
+    /// The conversation that a copy of a single message joins: its source's while that exists, unless the source is a draft or
+    /// exactly one of the two is in Junk.
+    func conversation(of source: ItemRow, copiedTo target: Int64) throws -> Int64? {
+        guard source.type == .message, !source.flags.contains(.draft), let parent = source.parentID,
+            state.folder(source.folderID ?? 0, isWithin: FolderID.junk) == state.folder(target, isWithin: FolderID.junk),
+            try find(parent)?.type == .conversation
+        else { return nil }
+        return parent
     }
 
     /// The source of a copy gets the flag Copied without a new change number.
@@ -93,12 +107,12 @@ extension SandboxMailbox {
             var copies: [CopiedItem] = []
             for id in ids {
                 let source = try change.item(id)
-                guard source.type == .message || source.type == .chat else { throw change.failure(.refused, "item \(id) is no message") }
+                guard [.message, .chat, .contact, .document].contains(source.type) else {
+                    throw change.failure(.refused, "item \(id) cannot be copied")
+                }
                 let newID = change.nextItemID()
                 var row = try change.copy(source, to: target, id: newID)
-                let sourceIsJunk = change.state.folder(source.folderID ?? 0, isWithin: FolderID.junk)
-                let targetIsJunk = change.state.folder(target, isWithin: FolderID.junk)
-                if let parent = source.parentID, !source.flags.contains(.draft), sourceIsJunk == targetIsJunk {
+                if let parent = try change.conversation(of: source, copiedTo: target) {
                     row.parentID = parent
                     try change.join(row, conversation: parent)
                 }
@@ -107,7 +121,7 @@ extension SandboxMailbox {
                 copies.append(CopiedItem(source: id, copy: newID, uuid: row.uuid))
             }
             var logged = CopyItem()
-            logged.itemType = Int8(ItemType.message.rawValue)
+            logged.itemType = -1
             logged.targetFolderID = Int32(target)
             logged.copies = copies
             logged.fromDumpster = false
@@ -147,6 +161,39 @@ extension SandboxMailbox {
             logged.copies = copies
             logged.fromDumpster = false
             return (rows.map(\.id), Logged(.copyItem(logged)))
+        }
+    }
+}
+
+extension SandboxMailbox {
+    /// Copies as IMAP COPY does: the copy keeps the conversation, and the original leaves it. Returns the copies' ids.
+    @discardableResult
+    public func imapCopy(_ ids: [Int64], to target: Int64) throws -> [Int64] {
+        try server.change(mailboxID) { change in
+            _ = try change.folder(target)
+            var logged = ImapCopyItem()
+            logged.itemType = Int8(ItemType.message.rawValue)
+            logged.targetFolderID = Int32(target)
+            for id in ids {
+                let source = try change.item(id)
+                guard source.type == .message || source.type == .chat else { throw change.failure(.refused, "item \(id) is no message") }
+                var row = try change.copy(source, to: target, id: change.nextItemID())
+                row.parentID = source.parentID
+                try change.insert(row)
+                try change.markCopied(source)
+                if source.parentID != nil, var left = try change.find(id) {
+                    let before = left
+                    left = change.touched(left)
+                    left.parentID = nil
+                    try change.update(before, to: left)
+                }
+                var copy = ImapCopiedItem()
+                copy.sourceID = Int32(id)
+                copy.newID = Int32(row.id)
+                copy.newUUID = row.uuid.map { LogText($0) }
+                logged.copies.append(copy)
+            }
+            return (logged.copies.map { Int64($0.newID) }, Logged(.imapCopyItem(logged)))
         }
     }
 }

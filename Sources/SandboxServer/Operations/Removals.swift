@@ -8,8 +8,10 @@ extension Change {
     func deleteMessages(_ rows: [ItemRow]) throws {
         var lost: [Int64: Int64] = [:]
         for row in rows {
+            // A document before took its comments along.
+            if row.type == .comment, try find(row.id) == nil { continue }
             try delete(row)
-            if let parent = row.parentID { lost[parent, default: 0] += 1 }
+            if row.type == .message, let parent = row.parentID { lost[parent, default: 0] += 1 }
         }
         for (conversation, count) in lost.sorted(by: { $0.key < $1.key }) { try shrink(conversation, by: count) }
     }
@@ -65,6 +67,7 @@ extension SandboxMailbox {
 
     /// Deletes a folder with everything in it: a record that announces it, batches with explicit ids, the folders.
     public func deleteFolder(_ id: Int64) throws {
+        if let row = try item(id), row.type != .folder { return try deleteContainer(id, row.type) }
         let tree = try folderTree(id)
         try server.change(mailboxID) { change in
             guard try !change.folder(id).isSystem else { throw change.failure(.refused, "\(change.state.path(of: id)) is a system folder") }
@@ -72,6 +75,14 @@ extension SandboxMailbox {
         }
         try deleteContents(tree)
         try deleteFolders(tree.reversed())
+    }
+
+    /// Search folders and mountpoints hold nothing: one record.
+    private func deleteContainer(_ id: Int64, _ type: ItemType) throws {
+        try server.change(mailboxID) { change in
+            try change.delete(try change.folder(id).row)
+            return ((), Logged(.deleteItem(DeleteItem(ids: [id], type: type))))
+        }
     }
 
     private func folderTree(_ id: Int64) throws -> [Int64] {

@@ -38,6 +38,49 @@ extension SandboxMailbox {
             return ((), Logged(.revokeAccess(logged)))
         }
     }
+
+    /// Replaces all grants of a folder; none = takes the list away.
+    public func setPermissions(_ grants: [Grant], onFolder id: Int64) throws {
+        var map = MetadataDictionary()
+        map["g"] = .list(grants.map { .dictionary(MetadataDictionary($0)) })
+        map["ie"] = .integer(0)
+        map["ge"] = .integer(0)
+        try server.change(mailboxID) { change in
+            let old = try change.folder(id)
+            let list = grants.map { MetadataDictionary($0) }
+            if old.grants != list || !grants.isEmpty && !old.row.flags.contains(.noInherit) {
+                try change.editFolder(id) { folder in
+                    folder.grants = list
+                    if !grants.isEmpty { folder.row.flags.insert(.noInherit) }
+                }
+            }
+            var logged = SetPermissions()
+            logged.itemID = Int32(id)
+            logged.acl = grants.isEmpty ? "" : LogText(map.text(forColumn: false))
+            return ((), Logged(.setPermissions(logged)))
+        }
+    }
+
+    /// Takes away the grants whose time is over, one record each, and returns how many they were.
+    @discardableResult
+    public func expireGrants() throws -> Int {
+        var count = 0
+        for folder in try items() where folder.type == .folder {
+            for grant in try FolderState(folder).grants {
+                guard let expiry = grant.integer("e"), expiry > 0, expiry <= server.options.clock() else { continue }
+                try server.change(mailboxID) { change in
+                    try change.editFolder(folder.id) { state in state.grants.removeAll { $0 == grant } }
+                    var logged = ExpireAccess()
+                    logged.itemID = Int32(folder.id)
+                    logged.grantee = LogText(grant.string("g") ?? "")
+                    logged.dueToExpiry = true
+                    return ((), Logged(.expireAccess(logged)))
+                }
+                count += 1
+            }
+        }
+        return count
+    }
 }
 
 extension FolderState {

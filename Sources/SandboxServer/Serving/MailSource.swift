@@ -29,7 +29,13 @@ extension SandboxServer: MailSource {
             for folder in Self.parentsFirst(folders) { try body(.item(folder)) }
             // Conversations before their messages.
             for condition in ["type = 4", "type NOT IN (1, 2, 4, 13)"] {
-                try ItemTable.items.forEach(mailbox: mailboxID, where: condition, in: database) { try body(.item($0)) }
+                try ItemTable.items.forEach(mailbox: mailboxID, where: condition, in: database) { row in
+                    try body(.item(row))
+                    guard row.type == .document else { return }
+                    for revision in try RevisionTable.revisions.revisions(of: row.id, mailbox: mailboxID, in: database) {
+                        try body(.revision(revision))
+                    }
+                }
             }
             try ItemTable.dumpster.forEach(mailbox: mailboxID, in: database) { try body(.dumpster($0)) }
             let sections = try Row.fetchAll(

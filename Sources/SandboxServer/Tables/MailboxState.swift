@@ -17,6 +17,9 @@ struct FolderState {
         set { metadata["sz"] = newValue == 0 ? nil : .integer(newValue) }
     }
 
+    /// Attribute bit 2: of such a folder only the number of items is kept.
+    var countsNothing: Bool { (metadata.integer("a") ?? 0) & 2 != 0 }
+
     /// Attribute bit 1: a system folder, which cannot be renamed, moved or deleted.
     var isSystem: Bool { (metadata.integer("a") ?? 0) & 1 != 0 }
 }
