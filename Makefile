@@ -1,6 +1,6 @@
 # The two commands of the README are `make demo` and `make test`; each does all the set-up on a Debian 12 with Swift 6.3.
 
-.PHONY: demo test kill build release packages clean
+.PHONY: demo test kill lives build release packages clean
 
 ## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
 demo: packages
@@ -14,6 +14,11 @@ test: packages
 ## kill: kills the service 100 times under load, and compares what is left with the server
 kill: build
 	ZXBACKUP_KILLS=100 swift test --filter KillTests
+
+## lives: N seeded lives of a server (1,000 by default), each restored as of random moments and compared
+N ?= 1000
+lives: packages
+	@swift run -c release --quiet Lives $(N)
 
 ## build: debug build
 build: packages

@@ -66,6 +66,10 @@ let package = Package(
         // Measurements, run by hand (Benchmarks/README.md).
         .executableTarget(
             name: "FollowLatency", dependencies: ["BackupCore", "SandboxServer"], path: "Benchmarks/FollowLatency"),
+        .executableTarget(name: "Lives", dependencies: ["LifeChecks"], path: "Benchmarks/Lives"),
+
+        // What the tests and `make lives` share.
+        .target(name: "LifeChecks", dependencies: ["BackupCore", "SandboxServer"], path: "Tests/LifeChecks"),
         .executableTarget(
             name: "RedoLogGenerator",
             dependencies: ["RedoLog", "CLibcrypto", .product(name: "SystemPackage", package: "swift-system")],
@@ -75,7 +79,7 @@ let package = Package(
             name: "RedoLogTests", dependencies: ["RedoLog"], exclude: ["Fixtures"]),
         .testTarget(name: "BackupStoreTests", dependencies: ["BackupStore"]),
         .testTarget(
-            name: "BackupCoreTests", dependencies: ["BackupCore", "SandboxServer", "CZlib"], exclude: ["Fixtures"]),
+            name: "BackupCoreTests", dependencies: ["BackupCore", "SandboxServer", "LifeChecks", "CZlib"], exclude: ["Fixtures"]),
         .testTarget(
             name: "SandboxServerTests", dependencies: ["SandboxServer", "BackupCore", "RedoLog"], exclude: ["Fixtures"]),
         .testTarget(

@@ -17,6 +17,7 @@ struct LiveStory {
         headline("1. A mail server at work")
         let server = try SandboxServer.create(at: FilePath(folder.appending(path: "server").path))
         var life = try SandboxLife(on: server, seed: 2026, accounts: [Self.alice, "bob@example.com", "carla@example.com"])
+        life.onlyMail = true
         try life.run(operations: 300)
         say("\(server.path) with \(try server.accounts().count) accounts; \(life.count) operations so far")
 

@@ -20,7 +20,7 @@ func run() throws -> Bool {
     let before = try Scenario("""
         account ann@example.com displayName=Ann
         account bob@example.com
-        life ann@example.com seed \(seed) operations 200
+        life ann@example.com seed \(seed) operations 200 only mail
         folder ann@example.com /Work/Invoices
         deliver ann@example.com,bob@example.com from carl@example.org subject "Invoice 17" as invoice
         move ann@example.com /Work/Invoices @invoice
@@ -32,7 +32,7 @@ func run() throws -> Bool {
     let after = try Scenario("""
         empty-folder ann@example.com /Work
         delete-tag ann@example.com paid
-        life ann@example.com seed \(seed + 1) operations 200
+        life ann@example.com seed \(seed + 1) operations 200 only mail
         """)
 
     let server = try SandboxServer.create(at: place.appending("server"))

@@ -1,5 +1,6 @@
 import BackupStore
 import Foundation
+import LifeChecks
 import RedoLog
 import SandboxServer
 import SystemPackage
@@ -43,46 +44,26 @@ struct Bench {
         defer { reader.close() }
         var differences: [String] = []
         for mailbox in try server.mailboxes() {
-            var seen = Set<Int64>()
+            var expected: [Int64: ItemState] = [:]
             _ = try server.readMailbox(mailbox.id) { element in
-                let expected: ItemState
                 switch element {
-                case .item(let row): expected = ItemState(row: row)
-                // The log names no id for a tag that came with an item; it is not listed until it is made on purpose.
-                case .tag(let tag):
-                    guard tag.listed else { return }
-                    expected = ItemState(tag: tag)
-                default: return
-                }
-                seen.insert(expected.row.id)
-                let id = expected.row.id
-                guard let found = try reader.item(mailbox.accountID, id).flatMap(ItemState.init(indexed:)), !found.deleted else {
-                    differences.append("\(expected.row.type.name) \(id) of mailbox \(mailbox.id) is missing")
-                    return
-                }
-                var left = found.comparable
-                var right = expected.comparable
-                right.blob = left.blob
-                // Conversations have no record of their own; what the log leaves open of them is derived.
-                if left.row.type == .conversation { left.row = right.row }
-                left.doubts = []
-                if left != right {
-                    let (a, b) = (left.fields, right.fields)
-                    for name in Set(a.members.map(\.name) + b.members.map(\.name)) where a[name] != b[name] {
-                        differences.append(
-                            "\(expected.row.type.name) \(id) of mailbox \(mailbox.id): \(name) \(a[name]?.json ?? "-"), not \(b[name]?.json ?? "-")")
-                    }
-                }
-                if let digest = expected.row.blobDigest {
-                    guard found.blob?.id.description == digest else {
-                        differences.append("\(id) of mailbox \(mailbox.id) has another blob")
-                        return
-                    }
-                    _ = try reader.blobBytes(found.blob!.id)
+                case .item(let row): expected[row.id] = ItemState(row: row)
+                // The ids of tags that no record creates are in no log.
+                case .tag(let tag) where tag.listed: expected[tag.id] = ItemState(tag: tag)
+                case .revision(let row): expected[row.itemID]?.revisions.append(.init(row: row, blob: nil))
+                default: break
                 }
             }
+            for (id, state) in expected.sorted(by: { $0.key < $1.key }) {
+                guard let found = try reader.item(mailbox.accountID, id).flatMap(ItemState.init(indexed:)), !found.deleted else {
+                    differences.append("\(state.row.type.name) \(id) of mailbox \(mailbox.id) is missing")
+                    continue
+                }
+                differences += ItemComparison.differences(expected: state, found: found).map { "mailbox \(mailbox.id): \($0)" }
+                for blob in found.blobs { _ = try reader.blobBytes(blob.id) }
+            }
             for item in try reader.items(mailbox.accountID, .alive) {
-                if case .item(_, let id) = item.key, !seen.contains(id) {
+                if case .item(_, let id) = item.key, expected[id] == nil, ItemState(indexed: item)?.tag?.listed != false {
                     differences.append("item \(id) of mailbox \(mailbox.id) is too many")
                 }
             }

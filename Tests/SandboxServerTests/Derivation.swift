@@ -90,8 +90,11 @@ func compare(_ derived: DerivedMailbox, with mailbox: SandboxMailbox, _ context:
         if row.id > 255 || row.modMetadata > 1 { #expect(found.modMetadata == row.modMetadata, "\(place)") }
         if !row.type.isContainer {
             #expect(found.unread == row.unread, "\(place)")
-            #expect(found.blobDigest == row.blobDigest, "\(place)")
-            #expect(found.size == row.size, "\(place)")
+            // Digest and size of a contact's blob are not in its record.
+            if row.type != .contact {
+                #expect(found.blobDigest == row.blobDigest, "\(place)")
+                #expect(found.size == row.size, "\(place)")
+            }
             #expect(found.date == row.date, "\(place)")
             #expect(found.imapID == row.imapID, "\(place)")
             #expect(found.modContent == row.modContent, "\(place)")

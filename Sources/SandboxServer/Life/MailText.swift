@@ -73,6 +73,9 @@ public struct MailText: Sendable {
         return "\(name) <\(String(address))@example.org>"
     }
 
+    /// Such a person's address alone.
+    mutating func address() -> String { String(sender().drop { $0 != "<" }.dropFirst().dropLast()) }
+
     /// An invented subject.
     public mutating func subject() -> String { generator.pick(Self.openings) + " " + generator.pick(Self.things) }
 

@@ -16,30 +16,40 @@ public struct SandboxLife {
     }
 
     /// What the life knows of one mailbox.
-    private struct Known {
+    struct Known {
         var account: String
         var mailbox: SandboxMailbox
+        /// Ids by kind of item; chats are no messages here, drafts neither.
         var messages: [Int64] = []
         var drafts: [Int64] = []
         var folders: [Int64] = []
+        var contacts: [Int64] = []
+        var documents: [Int64] = []
+        var notes: [Int64] = []
+        var chats: [Int64] = []
+        var appointments: [Int64] = []
+        var searches: [Int64] = []
+        var mountpoints: [Int64] = []
         var tags: [String] = []
         var grants: [(folder: Int64, grantee: String)] = []
         /// Subjects and Message-IDs that may be answered.
         var threads: [(subject: String, id: String)] = []
     }
 
-    private let server: SandboxServer
-    private var generator: SeededGenerator
-    private var text: MailText
-    private var known: [Known]
+    let server: SandboxServer
+    var generator: SeededGenerator
+    var text: MailText
+    var known: [Known]
     private var names = 0
-    private let messageSize: Int?
+    let messageSize: Int?
     /// Nothing but deliveries to one account each.
     public var onlyDelivers = false
+    /// Nothing but what happens to mail, folders and tags.
+    public var onlyMail = false
     /// How many operations were done.
     public private(set) var count = 0
 
-    /// A life on accounts; an account that is not there is created.
+    /// A life on accounts; an account that is not there is created, every second one with a dumpster.
     ///
     /// - Parameter messageSize: bytes of a message; nil = as mail is.
     public init(on server: SandboxServer, seed: UInt64, accounts: [String], messageSize: Int? = nil) throws {
@@ -47,8 +57,11 @@ public struct SandboxLife {
         self.messageSize = messageSize
         generator = SeededGenerator(seed: seed)
         text = MailText(seed: seed ^ 0x5EED)
-        known = try accounts.map { account in
-            if try server.findAccount(account) == nil { _ = try server.createAccount(name: account) }
+        known = try accounts.enumerated().map { place, account in
+            if try server.findAccount(account) == nil {
+                let keeps = place % 2 == 0 ? "TRUE" : "FALSE"
+                _ = try server.createAccount(name: account, attributes: ["zimbraDumpsterEnabled": [keeps]])
+            }
             var known = Known(account: account, mailbox: try server.openMailbox(account))
             try Self.refresh(&known)
             return known
@@ -56,21 +69,27 @@ public struct SandboxLife {
     }
 
     /// Learns what a mailbox holds.
-    private static func refresh(_ known: inout Known) throws {
-        known.messages = []
-        known.drafts = []
-        known.folders = []
+    static func refresh(_ known: inout Known) throws {
+        var fresh = Known(account: known.account, mailbox: known.mailbox)
         for item in try known.mailbox.items() {
             switch item.type {
-            case .message where item.flags.contains(.draft): known.drafts.append(item.id)
-            case .message: known.messages.append(item.id)
-            case .folder where item.id > 255: known.folders.append(item.id)
+            case .message where item.flags.contains(.draft): fresh.drafts.append(item.id)
+            case .message: fresh.messages.append(item.id)
+            case .folder where item.id > 255: fresh.folders.append(item.id)
+            case .contact: fresh.contacts.append(item.id)
+            case .document: fresh.documents.append(item.id)
+            case .note: fresh.notes.append(item.id)
+            case .chat: fresh.chats.append(item.id)
+            case .appointment, .task: fresh.appointments.append(item.id)
+            case .searchFolder: fresh.searches.append(item.id)
+            case .mountpoint: fresh.mountpoints.append(item.id)
             default: break
             }
         }
-        known.tags = try known.mailbox.tags().map(\.name)
-        let folders = Set(known.folders)
-        known.grants.removeAll { !folders.contains($0.folder) }
+        fresh.tags = try known.mailbox.tags().map(\.name)
+        fresh.threads = known.threads
+        fresh.grants = known.grants.filter { fresh.folders.contains($0.folder) }
+        known = fresh
     }
 
     /// Does one operation.
@@ -119,253 +138,39 @@ public struct SandboxLife {
 extension SandboxLife {
     private mutating func act(_ one: inout Known) throws -> String {
         if onlyDelivers { return try deliver(&one) }
-        switch generator.number(0...999) {
-        case 0..<330: return try deliver(&one)
-        case 330..<400: return try deliverToAll(&one)
-        case 400..<480: return try reply(&one)
-        case 480..<520: return try add(&one)
-        case 520..<550: return try draft(&one)
-        case 550..<650: return try mark(&one)
-        case 650..<710: return try tag(&one)
-        case 710..<800: return try move(&one)
-        case 800..<830: return try copy(&one)
-        case 830..<875: return try delete(&one)
-        case 875..<920: return try folder(&one)
-        case 920..<950: return try tags(&one)
-        case 950..<970: return try conversation(&one)
-        case 970..<985: return try share(&one)
-        default: return try clean(&one)
+        // Mail, folders and tags come first.
+        switch generator.number(0...(onlyMail ? 844 : 999)) {
+        case 0..<230: return try deliver(&one)
+        case 230..<280: return try deliverToAll(&one)
+        case 280..<350: return try reply(&one)
+        case 350..<390: return try add(&one)
+        case 390..<420: return try draft(&one)
+        case 420..<510: return try mark(&one)
+        case 510..<565: return try tag(&one)
+        case 565..<645: return try move(&one)
+        case 645..<675: return try copy(&one)
+        case 675..<715: return try delete(&one)
+        case 715..<760: return try folder(&one)
+        case 760..<790: return try tags(&one)
+        case 790..<810: return try conversation(&one)
+        case 810..<830: return try share(&one)
+        case 830..<845: return try clean(&one)
+        case 845..<880: return try contact(&one)
+        case 880..<915: return try document(&one)
+        case 915..<945: return try calendar(&one)
+        case 945..<960: return try noteOrChat(&one)
+        case 960..<975: return try container(&one)
+        case 975..<988: return try attribute(&one)
+        default: return try dumpster(&one)
         }
     }
+}
 
-    private mutating func deliver(_ one: inout Known) throws -> String {
-        let mail = text.write(to: one.account, size: messageSize)
-        one.messages.append(try server.deliver(mail.bytes, to: [one.account])[0].itemID)
-        remember(mail, &one)
-        return "deliver \(mail.subject)"
-    }
+// MARK: - Choices
 
-    private func remember(_ mail: MailText.Written, _ one: inout Known) {
-        one.threads.append((mail.subject, mail.messageID))
-        if one.threads.count > 50 { one.threads.removeFirst() }
-    }
-
-    private mutating func deliverToAll(_ one: inout Known) throws -> String {
-        guard known.count > 1 else { return try deliver(&one) }
-        var accounts = known.map(\.account).shuffled(using: &generator)
-        accounts.removeLast(accounts.count - generator.number(2...accounts.count))
-        let mail = text.write(to: accounts.joined(separator: ", "), size: messageSize)
-        for delivery in try server.deliver(mail.bytes, to: accounts) {
-            if delivery.address == one.account {
-                one.messages.append(delivery.itemID)
-            } else if let place = known.firstIndex(where: { $0.account == delivery.address }) {
-                known[place].messages.append(delivery.itemID)
-            }
-        }
-        return "deliver to \(accounts.count) \(mail.subject)"
-    }
-
-    private mutating func reply(_ one: inout Known) throws -> String {
-        guard !one.threads.isEmpty else { return try deliver(&one) }
-        let thread = generator.pick(one.threads)
-        let subject = thread.subject.hasPrefix("Re: ") ? thread.subject : "Re: " + thread.subject
-        let mail = text.write(
-            to: one.account, subject: subject, references: generator.chance(80) ? thread.id : nil, size: messageSize)
-        one.messages.append(try server.deliver(mail.bytes, to: [one.account])[0].itemID)
-        remember(mail, &one)
-        return "deliver \(mail.subject)"
-    }
-
-    private mutating func add(_ one: inout Known) throws -> String {
-        let isSent = generator.chance(50)
-        let mail = text.write(from: isSent ? "<\(one.account)>" : nil, to: isSent ? text.sender() : one.account, size: messageSize)
-        var flags: Flags = isSent ? .fromMe : generator.chance(50) ? .unread : []
-        if generator.chance(20) { flags.insert(.flagged) }
-        let names = one.tags.isEmpty || generator.chance(70) ? [] : [generator.pick(one.tags)]
-        let date = generator.chance(30) ? server.options.clock() - Int64(generator.number(1...400)) * 86_400_000 : nil
-        let target = isSent ? FolderID.sent : anyFolder(one)
-        let id = try one.mailbox.addMessage(mail.bytes, folder: target, flags: flags, tags: names, date: date)
-        one.messages.append(id)
-        return "add \(id) to \(target)"
-    }
-
-    private mutating func draft(_ one: inout Known) throws -> String {
-        let mail = text.write(from: "<\(one.account)>", to: text.sender())
-        if !one.drafts.isEmpty, generator.chance(60) {
-            let id = generator.pick(one.drafts)
-            try one.mailbox.updateDraft(id, mail.bytes)
-            return "update draft \(id)"
-        }
-        one.drafts.append(try one.mailbox.saveDraft(mail.bytes))
-        return "save draft \(one.drafts[one.drafts.count - 1])"
-    }
-
-    private mutating func mark(_ one: inout Known) throws -> String {
-        let ids = some(one)
-        guard !ids.isEmpty else { return try deliver(&one) }
-        let flag = generator.pick([Flags.unread, .unread, .unread, .flagged, .answered, .forwarded, .deleted, .priority])
-        let add = generator.chance(flag == .unread ? 25 : 70)
-        try one.mailbox.alterFlag(flag, add: add, of: ids)
-        return "\(add ? "flag" : "unflag") \(ids) \(flag.letters)"
-    }
-
-    private mutating func tag(_ one: inout Known) throws -> String {
-        let ids = some(one)
-        guard !ids.isEmpty else { return try deliver(&one) }
-        if generator.chance(15) {
-            let names = one.tags.shuffled(using: &generator).prefix(generator.number(0...2))
-            try one.mailbox.setTags(of: ids, flags: generator.chance(50) ? [.flagged] : nil, tags: Array(names))
-            return "set tags \(names) of \(ids)"
-        }
-        let isNew = one.tags.isEmpty || generator.chance(5)
-        let name = isNew ? newName("topic") : generator.pick(one.tags)
-        let add = isNew || generator.chance(75)
-        try one.mailbox.alterTag(name, add: add, of: ids)
-        if isNew { one.tags.append(name) }
-        return "\(add ? "tag" : "untag") \(ids) \(name)"
-    }
-
-    private mutating func move(_ one: inout Known) throws -> String {
-        let ids = some(one)
-        guard !ids.isEmpty else { return try deliver(&one) }
-        let target = generator.chance(35) ? FolderID.trash : generator.chance(10) ? FolderID.junk : anyFolder(one)
-        try one.mailbox.move(ids, to: target)
-        return "move \(ids) to \(target)"
-    }
-
-    private mutating func copy(_ one: inout Known) throws -> String {
-        let ids = some(one)
-        guard !ids.isEmpty else { return try deliver(&one) }
-        let target = anyFolder(one)
-        one.messages += try one.mailbox.copy(ids, to: target)
-        return "copy \(ids) to \(target)"
-    }
-
-    private mutating func delete(_ one: inout Known) throws -> String {
-        if !one.drafts.isEmpty, generator.chance(15) {
-            let id = one.drafts.remove(at: generator.number(0...(one.drafts.count - 1)))
-            try one.mailbox.delete([id])
-            return "delete draft \(id)"
-        }
-        let ids = some(one)
-        guard !ids.isEmpty else { return try deliver(&one) }
-        try one.mailbox.delete(ids)
-        one.messages.removeAll { ids.contains($0) }
-        return "delete \(ids)"
-    }
-
-    private mutating func folder(_ one: inout Known) throws -> String {
-        let choice = generator.number(0...99)
-        if one.folders.isEmpty || choice < 45 {
-            let parent = one.folders.isEmpty || generator.chance(50) ? FolderID.userRoot : generator.pick(one.folders)
-            let id = try one.mailbox.createFolder(named: newName("folder"), in: parent)
-            one.folders.append(id)
-            return "create folder \(id)"
-        }
-        let id = generator.pick(one.folders)
-        switch choice {
-        case 45..<60:
-            let path = "/" + newName("path") + "/" + newName("deep")
-            try one.mailbox.createFolderPath(path)
-            try Self.refresh(&one)
-            return "create folders \(path)"
-        case 60..<75:
-            try one.mailbox.renameFolder(id, to: newName("renamed"))
-            return "rename folder \(id)"
-        case 75..<85:
-            try one.mailbox.setColor(Int64(generator.number(0...9)), of: [id], type: .folder)
-            return "colour folder \(id)"
-        default:
-            let target = generator.chance(25) ? FolderID.trash : generator.chance(50) ? FolderID.userRoot : generator.pick(one.folders)
-            return try refusable("move folder \(id) to \(target)") { try one.mailbox.moveFolder(id, to: target) }
-        }
-    }
-
-    private mutating func tags(_ one: inout Known) throws -> String {
-        // Users see no others.
-        let listed = try one.mailbox.tags().filter(\.listed)
-        if listed.count < 3 || (listed.count < 12 && generator.chance(50)) {
-            let name = newName("tag")
-            try one.mailbox.createTag(name: name, color: Int64(generator.number(0...9)))
-            one.tags.append(name)
-            return "create tag \(name)"
-        }
-        let tag = generator.pick(listed)
-        switch generator.number(0...2) {
-        case 0:
-            let name = newName("tag")
-            try one.mailbox.renameTag(tag.id, to: name)
-            one.tags = one.tags.map { $0 == tag.name ? name : $0 }
-            return "rename tag \(tag.name) to \(name)"
-        case 1:
-            try one.mailbox.setColor(Int64(generator.number(0...9)), of: [tag.id], type: .tag)
-            return "colour tag \(tag.name)"
-        default:
-            try one.mailbox.deleteTag(tag.id)
-            one.tags.removeAll { $0 == tag.name }
-            return "delete tag \(tag.name)"
-        }
-    }
-
-    private mutating func conversation(_ one: inout Known) throws -> String {
-        let candidates = some(one)
-        var conversation: Int64?
-        for id in candidates where conversation == nil { conversation = try one.mailbox.item(id)?.parentID }
-        guard let conversation else { return try reply(&one) }
-        switch generator.number(0...4) {
-        case 0:
-            try one.mailbox.alterFlag(.flagged, add: true, of: [conversation])
-            return "flag conversation \(conversation)"
-        case 1:
-            try one.mailbox.markRead([conversation])
-            return "read conversation \(conversation)"
-        case 2:
-            one.messages += try one.mailbox.copyConversation(conversation, to: anyFolder(one))
-            return "copy conversation \(conversation)"
-        case 3:
-            try one.mailbox.delete([conversation])
-            try Self.refresh(&one)
-            return "delete conversation \(conversation)"
-        default:
-            let target = generator.chance(30) ? FolderID.trash : anyFolder(one)
-            try one.mailbox.move([conversation], to: target)
-            return "move conversation \(conversation) to \(target)"
-        }
-    }
-
-    private mutating func share(_ one: inout Known) throws -> String {
-        if !one.grants.isEmpty, generator.chance(40) {
-            let grant = one.grants.remove(at: generator.number(0...(one.grants.count - 1)))
-            return try refusable("revoke \(grant.grantee) on \(grant.folder)") {
-                try one.mailbox.revoke(grant.grantee, onFolder: grant.folder)
-            }
-        }
-        guard !one.folders.isEmpty else { return try folder(&one) }
-        let id = generator.pick(one.folders)
-        let guest = "guest\(generator.number(1...9))@example.net"
-        try one.mailbox.grant(Grant(granteeType: 7, grantee: guest, rights: 1, secret: "guest"), onFolder: id)
-        one.grants.removeAll { $0.folder == id && $0.grantee == guest }
-        one.grants.append((id, guest))
-        return "grant \(guest) on \(id)"
-    }
-
-    private mutating func clean(_ one: inout Known) throws -> String {
-        defer { try? Self.refresh(&one) }  // A failing read shows at the next operation.
-        if one.folders.isEmpty || generator.chance(60) {
-            try one.mailbox.emptyFolder(FolderID.trash)
-            return "empty Trash"
-        }
-        let id = generator.pick(one.folders)
-        if generator.chance(40) {
-            try one.mailbox.emptyFolder(id, subfolders: generator.chance(50))
-            return "empty folder \(id)"
-        }
-        try one.mailbox.deleteFolder(id)
-        return "delete folder \(id)"
-    }
-
+extension SandboxLife {
     /// One to five messages of a mailbox.
-    private mutating func some(_ one: Known) -> [Int64] {
+    mutating func some(_ one: Known) -> [Int64] {
         guard !one.messages.isEmpty else { return [] }
         var ids: [Int64] = []
         for _ in 0..<generator.number(1...5) {
@@ -375,17 +180,17 @@ extension SandboxLife {
         return ids
     }
 
-    private mutating func anyFolder(_ one: Known) -> Int64 {
+    mutating func anyFolder(_ one: Known) -> Int64 {
         one.folders.isEmpty || generator.chance(40) ? generator.pick([FolderID.inbox, FolderID.sent]) : generator.pick(one.folders)
     }
 
-    private mutating func newName(_ kind: String) -> String {
+    mutating func newName(_ kind: String) -> String {
         names += 1
         return "\(kind) \(generator.pick(["red", "blue", "grün", "żółty", "日本"])) \(names)"
     }
 
     /// An operation that the server may rightly refuse.
-    private func refusable(_ operation: String, _ body: () throws -> Void) throws -> String {
+    func refusable(_ operation: String, _ body: () throws -> Void) throws -> String {
         do {
             try body()
             return operation

@@ -1,0 +1,52 @@
+import BackupCore
+
+/// How a state of the history differs from the one in the server's tables.
+public enum ItemComparison {
+    /// In words, without what the server computes and no log tells: sort forms, fragments, internal versions, counters,
+    /// conversations, and what the state itself calls a guess.
+    public static func differences(expected: ItemState, found: ItemState) -> [String] {
+        let what = "\(expected.row.type.name) \(expected.row.id)"
+        var differences: [String] = []
+        if let digest = expected.row.blobDigest, found.blob?.id.description != digest { differences.append("\(what): another blob") }
+        if revisions(found) != revisions(expected) {
+            differences.append("\(what): revisions \(revisions(found)), not \(revisions(expected))")
+        }
+        let right = told(expected)
+        var left = told(found)
+        // Conversations have no record of their own.
+        if left.row.type == .conversation { left.row = right.row }
+        if found.doubts.contains(where: { $0.hasPrefix("metadata:") }) { left.row.metadata = right.row.metadata }
+        guard left != right else { return differences }
+        let (a, b) = (left.newState(account: "").fields, right.newState(account: "").fields)
+        for name in Set(a.members.map(\.name) + b.members.map(\.name)).sorted() where a[name] != b[name] {
+            differences.append("\(what): \(name) \(a[name]?.json ?? "-"), not \(b[name]?.json ?? "-")")
+        }
+        return differences
+    }
+
+    private static func revisions(_ state: ItemState) -> [String] {
+        state.revisions.map { "\($0.row.version) \($0.row.blobDigest ?? "") \($0.row.modContent)" }
+    }
+
+    /// What the log tells of an item.
+    private static func told(_ state: ItemState) -> ItemState {
+        var state = state.comparable
+        state.blob = nil
+        state.revisions = []
+        state.doubts = []
+        let type = state.row.type
+        let isMail = type == .message || type == .chat
+        if !isMail { state.row.sender = nil }
+        if type == .contact, state.row.subject?.isEmpty == true { state.row.subject = nil }
+        // Names no blob, and the server does not change it by one rule.
+        if type.isContainer { state.row.modContent = 0 }
+        state.updateMetadata { map in
+            map["mdver"] = nil
+            if !isMail { map["f"] = nil }
+            if type != .document { map["ver"] = nil }
+            if map["lt"] == .integer(0) { map["lt"] = nil }
+            if type == .tag, map["c"] == .integer(0) { map["c"] = nil }
+        }
+        return state
+    }
+}

@@ -1,0 +1,117 @@
+import BackupCore
+import BackupStore
+import RedoLog
+import SandboxServer
+import Synchronization
+import SystemPackage
+
+/// A seeded life of a server, backed up and compared with what its tables held at random moments.
+///
+/// The proof of a backup: the mailboxes selected from the history as of each moment are the tables as they were noted then, and
+/// restored into a new account they are the same mailbox under other ids.
+public struct LifeCheck: Sendable {
+    /// What came of it.
+    public struct Outcome: Sendable {
+        /// Mailboxes selected from the history and compared.
+        public var selections = 0
+        /// Mailboxes restored and compared.
+        public var restores = 0
+        /// Items compared in selections.
+        public var items = 0
+        /// In words, each with the seed, the mailbox and the moment.
+        public var differences: [String] = []
+
+        /// Nothing yet.
+        public init() {}
+
+        /// Adds another life's.
+        public static func += (left: inout Outcome, right: Outcome) {
+            left.selections += right.selections
+            left.restores += right.restores
+            left.items += right.items
+            left.differences += right.differences
+        }
+    }
+
+    /// Names the life.
+    public var seed: UInt64
+    /// How many operations it has.
+    public var operations = 200
+    /// At how many moments the tables are noted.
+    public var moments = 5
+
+    /// A life that was not lived yet.
+    public init(seed: UInt64) { self.seed = seed }
+
+    private static let accounts = ["alice@example.com", "bob@example.com", "carla@example.com"]
+
+    /// Lives the life in an empty folder and compares.
+    public func run(in folder: FilePath) throws -> Outcome {
+        let (server, clock) = try makeServer(folder)
+        var generator = SeededGenerator(seed: seed ^ 0x11FE)
+        var life = try SandboxLife(on: server, seed: seed, accounts: Self.accounts)
+        let backup = folder.appending("backup")
+        try StoreWriter.create(backup, serverID: server.identity.id)
+        let engine = try BackupEngine(source: server, store: try StoreWriter(opening: backup, serverID: server.identity.id))
+        try engine.begin()
+        var places = Set<Int>()
+        while places.count < moments { places.insert(Int.random(in: 1...operations, using: &generator)) }
+        var notes: [MailboxNote] = []
+        var events: [String] = []
+        for place in 1...operations {
+            events.append(try life.step().description)
+            if Int.random(in: 1...40, using: &generator) == 1 { try server.rollOver() }
+            if Int.random(in: 1...30, using: &generator) == 1 { try engine.catchUp() }
+            clock.withLock { $0 += Int64.random(in: 1...2000, using: &generator) }
+            guard places.contains(place) else { continue }
+            for row in try server.mailboxes() {
+                let note = try MailboxNote(of: row, after: place, on: server)
+                // Change 1 made the mailbox, before the first scan: no moment of the history has its number.
+                if note.change > 1 { notes.append(note) }
+            }
+        }
+        try engine.catchUp()
+        let unapplied = engine.statistics.unapplied
+        try engine.close()
+
+        var outcome = Outcome()
+        outcome.differences += unapplied.keys.sorted().map { "seed \(seed): operation \($0) is not applied" }
+        let reader = try StoreReader(opening: backup)
+        defer { reader.close() }
+        for note in notes {
+            outcome.selections += 1
+            outcome.items += note.states.count
+            outcome.differences += try note.differences(in: reader).map { "seed \(seed), \(note): \($0)" }
+        }
+        for place in places.sorted() {
+            let candidates = notes.filter { $0.place == place }
+            guard !candidates.isEmpty else { continue }
+            let note = candidates[Int.random(in: 0..<candidates.count, using: &generator)]
+            outcome.restores += 1
+            outcome.differences += try note.restore(from: reader, to: server, folder.appending("state")).map {
+                "seed \(seed), \(note) restored: \($0)"
+            }
+        }
+        if !outcome.differences.isEmpty { outcome.differences += events.enumerated().map { "    \($0 + 1) \($1)" } }
+        return outcome
+    }
+
+    private func makeServer(_ folder: FilePath) throws -> (SandboxServer, Clock) {
+        let clock = Clock()
+        var options = SandboxServer.Options()
+        options.clock = {
+            clock.withLock {
+                $0 += 1
+                return $0
+            }
+        }
+        return (try SandboxServer.create(at: folder.appending("server"), options: options), clock)
+    }
+
+    /// Milliseconds; moved on by hand.
+    private final class Clock: Sendable {
+        private let time = Mutex<Int64>(1_795_425_774_937)
+
+        func withLock<Result>(_ body: (inout Int64) -> Result) -> Result { time.withLock { body(&$0) } }
+    }
+}
