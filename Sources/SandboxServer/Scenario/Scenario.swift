@@ -116,48 +116,6 @@ public struct Scenario: Sendable {
         }
     }
 
-    private static let mail = ["from", "subject", "text", "file", "size", "reply", "as"]
-
-    static let commands = [
-        Command(name: "domain", words: ["NAME"], takesAttributes: true, help: "creates a domain"),
-        Command(name: "cos", words: ["NAME"], takesAttributes: true, help: "creates a class of service"),
-        Command(name: "account", words: ["ADDRESS"], takesAttributes: true, help: "creates an account with its mailbox"),
-        Command(name: "set", words: ["ADDRESS"], takesAttributes: true, help: "changes attributes of an account"),
-        Command(name: "rename-account", words: ["ADDRESS", "NEW"], help: "gives an account another address"),
-        Command(name: "delete-account", words: ["ADDRESS"], help: "deletes an account with its mailbox"),
-        Command(name: "delete-mailbox", words: ["ADDRESS"], help: "deletes a mailbox, not its account"),
-        Command(name: "deliver", words: ["TO[,TO…]"], options: mail, help: "delivers a message"),
-        Command(name: "add", words: ["ADDRESS"], options: mail + ["folder", "flags", "tags", "date"], help: "adds a message as IMAP does"),
-        Command(name: "draft", words: ["ADDRESS"], options: mail, help: "saves a draft"),
-        Command(name: "update-draft", words: ["ADDRESS", "ITEM"], options: mail, help: "saves a draft again"),
-        Command(name: "folder", words: ["ADDRESS", "PATH"], help: "creates what is missing of a path"),
-        Command(name: "rename-folder", words: ["ADDRESS", "PATH", "NAME"], help: "renames a folder"),
-        Command(name: "move-folder", words: ["ADDRESS", "PATH", "PARENT"], help: "moves a folder"),
-        Command(name: "empty-folder", words: ["ADDRESS", "PATH"], options: ["subfolders"], help: "deletes what is in a folder (subfolders yes|no)"),
-        Command(name: "delete-folder", words: ["ADDRESS", "PATH"], help: "deletes a folder with everything in it"),
-        Command(name: "move", words: ["ADDRESS", "PATH", "ITEM…"], help: "moves messages into a folder"),
-        Command(name: "copy", words: ["ADDRESS", "PATH", "ITEM…"], help: "copies messages into a folder"),
-        Command(name: "delete", words: ["ADDRESS", "ITEM…"], help: "deletes messages for good"),
-        Command(name: "read", words: ["ADDRESS", "ITEM…"], help: "marks messages read"),
-        Command(name: "unread", words: ["ADDRESS", "ITEM…"], help: "marks messages unread"),
-        Command(name: "flag", words: ["ADDRESS", "LETTER", "ITEM…"], help: "sets a flag, such as f"),
-        Command(name: "unflag", words: ["ADDRESS", "LETTER", "ITEM…"], help: "takes a flag off"),
-        Command(name: "tag", words: ["ADDRESS", "TAG", "ITEM…"], help: "tags messages"),
-        Command(name: "untag", words: ["ADDRESS", "TAG", "ITEM…"], help: "takes a tag off"),
-        Command(name: "create-tag", words: ["ADDRESS", "TAG"], options: ["color"], help: "creates a tag"),
-        Command(name: "rename-tag", words: ["ADDRESS", "TAG", "NEW"], help: "renames a tag"),
-        Command(name: "delete-tag", words: ["ADDRESS", "TAG"], help: "deletes a tag"),
-        Command(name: "color", words: ["ADDRESS", "PATH", "COLOR"], help: "gives a folder a colour, 0 to 9"),
-        Command(name: "grant", words: ["ADDRESS", "PATH", "GRANTEE", "RIGHTS"], help: "shares a folder, such as: bob@example.com rwidx"),
-        Command(name: "revoke", words: ["ADDRESS", "PATH", "GRANTEE"], help: "ends a share"),
-        Command(name: "track-sync", words: ["ADDRESS"], help: "keeps tombstones from now on"),
-        Command(name: "life", words: ["ADDRESS…"], options: ["seed", "operations"], help: "lets accounts live a random life"),
-        Command(name: "wait", words: ["SECONDS"], help: "waits; 'wait next' waits for the next full second"),
-        Command(name: "mark", words: ["NAME"], help: "notes the time under a name"),
-        Command(name: "rollover", words: [], help: "rolls the redo log over"),
-        Command(name: "stop", words: [], help: "stops the server in an orderly way; the next line starts it again"),
-    ]
-
     /// The commands, one a line.
     public static var reference: String {
         commands.map { "\($0.usage)\n    \($0.help)" }.joined(separator: "\n")

@@ -13,11 +13,13 @@ public final class ScenarioRun {
         public var description: String
     }
 
-    private let server: SandboxServer
+    let server: SandboxServer
     private var text: MailText
-    private let readFile: (String) throws -> [UInt8]
+    let readFile: (String) throws -> [UInt8]
     /// Times noted by `mark`, milliseconds since the epoch.
     public private(set) var marks: [String: Int64] = [:]
+    /// Appointments set so far, by account and UID: an exception sets the whole series again.
+    var appointments: [String: NewAppointment] = [:]
     /// Items named by `as`: (account, id).
     public private(set) var names: [String: (account: String, id: Int64)] = [:]
 
@@ -162,7 +164,11 @@ public final class ScenarioRun {
         case "track-sync":
             try mailbox.trackSync()
             return "keeps tombstones"
-        default: throw Scenario.error(step.line, "\"\(step.command)\" cannot be done")
+        default:
+            if let done = try performOnItems(step, in: mailbox) ?? performOnCalendar(step, in: mailbox) ?? performOnContainers(step, in: mailbox) {
+                return done
+            }
+            throw Scenario.error(step.line, "\"\(step.command)\" cannot be done")
         }
     }
 }
@@ -183,6 +189,10 @@ extension ScenarioRun {
         let seed = try step.options["seed"].map { try number($0, step) } ?? 1
         let operations = try step.options["operations"].map { try number($0, step) } ?? 100
         var life = try SandboxLife(on: server, seed: UInt64(bitPattern: seed), accounts: step.words)
+        if let only = step.options["only"] {
+            guard only == "mail" else { throw Scenario.error(step.line, "\"\(only)\" is not mail") }
+            life.onlyMail = true
+        }
         try life.run(operations: Int(operations))
         return "lived \(operations) operations"
     }
@@ -201,7 +211,7 @@ extension ScenarioRun {
         return "waited \(step.words[0])"
     }
 
-    private func write(_ step: Scenario.Step, to recipient: String, _ mailbox: SandboxMailbox) throws -> [UInt8] {
+    func write(_ step: Scenario.Step, to recipient: String, _ mailbox: SandboxMailbox) throws -> [UInt8] {
         if let file = step.options["file"] { return try readFile(file) }
         var references: String?
         var subject = step.options["subject"]
@@ -226,12 +236,12 @@ extension ScenarioRun {
         ).bytes
     }
 
-    private func name(_ step: Scenario.Step, _ id: Int64, _ description: String) -> String {
+    func name(_ step: Scenario.Step, _ id: Int64, _ description: String) -> String {
         if let name = step.options["as"] { names[name] = (step.words[0], id) }
         return description
     }
 
-    private func attributes(_ step: Scenario.Step) throws -> [String: [String]] {
+    func attributes(_ step: Scenario.Step) throws -> [String: [String]] {
         var result: [String: [String]] = [:]
         for word in step.words.dropFirst() {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
@@ -241,29 +251,31 @@ extension ScenarioRun {
         return result
     }
 
-    private func folder(_ path: String, _ mailbox: SandboxMailbox, _ step: Scenario.Step) throws -> Int64 {
+    func folder(_ path: String, _ mailbox: SandboxMailbox, _ step: Scenario.Step) throws -> Int64 {
         if let id = Int64(path) { return id }
         guard let id = try mailbox.folder(at: path) else { throw missing(step, "folder \(path)") }
         return id
     }
 
-    private func tag(_ name: String, _ mailbox: SandboxMailbox, _ step: Scenario.Step) throws -> Int64 {
+    func tag(_ name: String, _ mailbox: SandboxMailbox, _ step: Scenario.Step) throws -> Int64 {
         guard let tag = try mailbox.tags().first(where: { $0.name.lowercased() == name.lowercased() }) else { throw missing(step, "tag \(name)") }
         return tag.id
     }
 
-    private func items(_ words: ArraySlice<String>, _ mailbox: SandboxMailbox, _ step: Scenario.Step) throws -> [Int64] {
+    func items(_ words: ArraySlice<String>, _ mailbox: SandboxMailbox, _ step: Scenario.Step) throws -> [Int64] {
         try words.map { try item($0, mailbox, step) }
     }
 
-    private func item(_ word: String, _ mailbox: SandboxMailbox, _ step: Scenario.Step) throws -> Int64 {
+    func item(_ word: String, _ mailbox: SandboxMailbox, _ step: Scenario.Step) throws -> Int64 {
         if let id = Int64(word) { return id }
         if word.hasPrefix("@") {
             guard let known = names[String(word.dropFirst())] else { throw missing(step, "item named \(word)") }
             return known.id
         }
-        let subject = Subject(raw: word).normalized
-        let found = try mailbox.items().last { $0.type == .message && $0.subject?.lowercased() == subject.lowercased() }
+        let subject = Subject(raw: word).normalized.lowercased()
+        func has(_ row: ItemRow) -> Bool { row.subject?.lowercased() == subject || row.name?.lowercased() == word.lowercased() }
+        let rows = step.command == "recover" || step.command == "delete-from-dumpster" ? try mailbox.dumpster() : try mailbox.items()
+        let found = rows.last { $0.type == .message && has($0) } ?? rows.last { !$0.type.isContainer && $0.type != .conversation && has($0) }
         guard let found else { throw missing(step, "message with the subject \"\(word)\"") }
         return found.id
     }
@@ -280,10 +292,10 @@ extension ScenarioRun {
         return Grant(granteeType: 7, grantee: grantee, rights: mask, secret: "guest")
     }
 
-    private func number(_ text: String, _ step: Scenario.Step) throws -> Int64 {
+    func number(_ text: String, _ step: Scenario.Step) throws -> Int64 {
         guard let number = Int64(text) else { throw Scenario.error(step.line, "\"\(text)\" is no number") }
         return number
     }
 
-    private func missing(_ step: Scenario.Step, _ what: String) -> SandboxError { Scenario.error(step.line, "there is no \(what)") }
+    func missing(_ step: Scenario.Step, _ what: String) -> SandboxError { Scenario.error(step.line, "there is no \(what)") }
 }
