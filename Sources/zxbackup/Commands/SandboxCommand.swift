@@ -13,7 +13,9 @@ struct SandboxCommand: ParsableCommand {
             'server: {kind: sandbox, path: FOLDER}' in the configuration.
             """,
         subcommands: [
-            SandboxCreate.self, SandboxDeliver.self, SandboxScenario.self, SandboxLoad.self, SandboxShow.self, SandboxStop.self,
+            SandboxCreate.self, SandboxDeliver.self, SandboxScenario.self, SandboxLoad.self, SandboxShow.self, SandboxLMTP.self,
+            SandboxImport.self,
+            SandboxStop.self,
         ])
 }
 
