@@ -118,9 +118,11 @@ public struct MailboxImage: Sendable {
             map["n"] = nil
             return map.text(forColumn: false)
         }
+        // A folder whose last grant was taken away stays closed to those above it: no target can be told that.
+        let flags = grants.isEmpty ? row.flags.subtracting(.noInherit) : row.flags
         return Folder(
             type: row.type, view: metadata.integer("vt"), color: metadata.integer("c"), url: metadata.string("url"),
-            flags: row.flags, grants: Set(grants))
+            flags: flags, grants: Set(grants))
     }
 
     private static func message(_ row: ItemRow, folder: String) -> Message {
