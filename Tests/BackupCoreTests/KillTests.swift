@@ -19,7 +19,7 @@ private final class Load: Sendable {
                 while !isStopped.load(ordering: .relaxed) {
                     _ = try life.step()
                     if life.count % 500 == 0 { try server.rollOver() }
-                    usleep(1000)
+                    usleep(5000)  // Slow enough for a debug build to keep up on a busy machine.
                 }
             } catch {
                 failure.withLock { $0 = "\(error)" }
