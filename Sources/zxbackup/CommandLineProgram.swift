@@ -90,6 +90,7 @@ private func commandType(_ name: String) -> (any Command.Type)? {
     case "serve": Serve.self
     case "rebuildIndex": RebuildIndex.self
     case "doRestoreOnNewAccount": DoRestoreOnNewAccount.self
+    case "doExportMailbox": DoExportMailbox.self
     default: nil
     }
 }

@@ -129,8 +129,20 @@ enum CommandTable {
             "doExportMailbox", "Writes a mailbox as of a date into plain files.",
             [
                 .mandatory("account", .account), .mandatory("destination_path", .path), .optional("date", .date(words: ["last"]), "last"),
-                .optional("format", .choice(["eml", "maildir", "mbox", "tgz"]), "eml"),
-            ]),
+                .optional("format", .choice(["eml", "maildir", "mbox", "tgz"]), "eml", refused: .value("tgz")), backupPath,
+            ],
+            examples: [
+                .init(
+                    command: "doExportMailbox john@example.com /tmp/john date \"28/02/2014 10:15:10\"",
+                    meaning: "Writes John's mailbox as it was at that second: .eml, .vcf, .ics, documents and a manifest."),
+                .init(
+                    command: "doExportMailbox john@example.com /tmp/john format maildir backup_path /mnt/copy",
+                    meaning: "Reads a copy of a backup path, without its server, and writes a Maildir that Dovecot serves."),
+            ],
+            notes: [
+                "The destination path is made; one that exists is refused. Its manifest.jsonl has a line for every folder, tag and item.",
+                "maildir and mbox hold messages and chats; other items are left out and counted.",
+            ], availability: .built),
         CommandSpecification(
             "doExternalRestore", "Imports accounts, domains, COS and lists from another server's backup.",
             [.mandatory("source_path", .path)]),

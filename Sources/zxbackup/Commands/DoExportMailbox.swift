@@ -1,0 +1,87 @@
+import BackupCore
+import BackupStore
+import SystemPackage
+
+/// `doExportMailbox`: a mailbox as of a date, in plain files.
+enum DoExportMailbox: Command {
+    static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
+        let (store, _) = try invocation.openReader()
+        defer { store.close() }
+        let moment = RestoreMoment(try invocation.date("date"))
+        let export = MailboxExport(
+            account: try invocation.required("account"), destination: FilePath(try invocation.required("destination_path")),
+            moment: moment, format: invocation["format"].flatMap { ExportFormat(rawValue: $0.lowercased()) } ?? .eml)
+        let showsProgress = invocation.options.progress
+        StopRequest.install()
+        let report = try export.run(
+            from: store, stop: { StopRequest.isMade },
+            progress: { if showsProgress { console.errors(" Exported items:                   \($0.exported)/\($0.asked)\n") } })
+        if invocation.options.json { console.write(.object(report.json)) } else { show(report, console) }
+        return status(of: report)
+    }
+
+    static func status(of report: ExportReport) -> CommandStatus {
+        report.isStopped ? .stopped : report.isComplete ? .successful : .failed
+    }
+
+    private static func show(_ report: ExportReport, _ console: Console) {
+        let cut = report.selection.cut
+        var block = KeyValueBlock("export", [
+            .pair("account", "\(report.account.name) (\(report.account.id))"),
+            .pair("destination path", report.destination.string),
+            .pair("format", report.format.rawValue),
+            .pair("last change included", text(cut.last)),
+            .pair("first change left out", cut.next.map(text) ?? "none: the backup holds nothing later"),
+            .pair("folders", "\(report.folders)"),
+            .pair("bytes", "\(report.bytes)"),
+        ])
+        for warning in report.warnings { block.add("warning", warning) }
+        for mark in report.selection.marks {
+            let ids = mark.candidates.map(String.init).joined(separator: ",")
+            block.add("needs scan", mark.reason + (ids.isEmpty ? "" : "; items in doubt: \(ids)"))
+        }
+        console.write(block)
+        console.write("\n" + report.text)
+    }
+
+    private static func text(_ change: AccountChange) -> String {
+        TimeText.local(change.time) + (change.change.map { " (change \($0))" } ?? "")
+    }
+}
+
+extension RestoreMoment {
+    /// The moment that a date of the command line means; no date and any word mean the latest state.
+    fileprivate init(_ date: DateExpression?) {
+        switch date {
+        case .second(let second): self = .second(second)
+        case .change(let change): self = .change(change)
+        default: self = .last
+        }
+    }
+}
+
+extension ExportReport {
+    /// The report for programs.
+    fileprivate var json: JSONObject {
+        func json(_ change: AccountChange) -> JSONValue {
+            var members: JSONObject = ["time": .string(TimeText.iso(change.time)), "seq": .int(Int64(change.sequence))]
+            members["change"] = change.change.map { .int($0) }
+            return .object(members)
+        }
+        return [
+            "account": .object(["name": .string(account.name), "id": .string(account.id)]),
+            "destination_path": .string(destination.string), "format": .string(format.rawValue),
+            "last_change_included": json(selection.cut.last), "first_change_left_out": selection.cut.next.map(json) ?? .null,
+            "stopped": .bool(isStopped), "warnings": .array(warnings.map { .string($0) }),
+            "needs_scan": .array(selection.marks.map {
+                .object(["reason": .string($0.reason), "items": .array($0.candidates.map { .int($0) })])
+            }),
+            "asked_items": .int(asked), "exported_items": .int(exported),
+            "left_out_items": .object(JSONObject(leftOut.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .int($0.value)) })),
+            "unexported_items": .array(unexported.map {
+                .object(["id": .int($0.id), "reason": .string($0.reason.rawValue), "detail": .string($0.detail)])
+            }),
+            "folders": .int(folders), "exported_bytes": .int(bytes),
+        ]
+    }
+}
