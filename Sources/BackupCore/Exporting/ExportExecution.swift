@@ -58,7 +58,7 @@ final class ExportExecution {
         let contents = ExportContents(store: store)
         return switch report.format {
         case .eml: FileTreeWriter(folder, folders, contents)
-        case .maildir: try MaildirWriter(folder, folders, contents)
+        case .maildir: try MaildirWriter(folder, folders, contents, plan.tags)
         case .mbox: MboxWriter(folder, folders, contents)
         }
     }

@@ -3,6 +3,7 @@ import Glibc
 #else
 import Darwin
 #endif
+import BackupStore
 import SystemPackage
 
 extension CoreError.Code {
@@ -16,7 +17,7 @@ extension CoreError.Code {
 final class ExportFolder {
     private let root: FilePath
     /// Open since before the first write, so that the last sync tells of any that failed.
-    private let descriptor: FileDescriptor
+    private let folder: PosixFile
 
     /// A place longer than this, with the root, would leave no room for a file's name below PATH_MAX.
     private static let longestPlace = 3500
@@ -31,13 +32,13 @@ final class ExportFolder {
         }
         root = path
         do {
-            descriptor = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .directory])
+            folder = try PosixFileSystem().openFolder(path)
         } catch {
             throw Self.failure(path, error)
         }
     }
 
-    deinit { try? descriptor.close() }  // Nothing is written through it.
+    deinit { folder.close() }
 
     static func failure(_ path: FilePath, _ cause: any Error) -> CoreError {
         let full = (cause as? Errno).map { [.noSpace, .diskQuotaExceeded].contains($0) } ?? false
@@ -85,8 +86,7 @@ final class ExportFolder {
 
     /// R10: what is reported as exported is on the disk.
     func sync() throws {
-        // Linux tells of a write that failed since the descriptor was opened.
-        guard syncfs(descriptor.rawValue) == 0 else { throw Self.failure(root, Errno(rawValue: errno)) }
+        do { try folder.syncFileSystem() } catch { throw Self.failure(root, error) }
     }
 
     private func firstFree<Made>(

@@ -70,7 +70,16 @@ final class FileTreeWriter: ExportWriting {
         return ExportedItem(place: place, digest: digest, bytes: Int64(text.utf8.count), content: beside?.place)
     }
 
+    /// Of a content that holds the long descriptions of invites, no more than this is looked at (R12); all of it lies beside the file.
+    private static let lookedAt = 4 << 20
+
     private func writeCalendar(_ state: ItemState) throws -> ExportedItem {
-        try write(CalendarText(state).text, name(of: state, state.row.subject, ".ics"), state)
+        var beginning: [UInt8] = []
+        if let blob = state.blob {
+            beginning.reserveCapacity(Int(min(blob.size, Int64(Self.lookedAt))))
+            _ = try contents.read(blob) { beginning.append(contentsOf: $0.prefix(max(0, Self.lookedAt - beginning.count))) }
+        }
+        let descriptions = beginning.withUnsafeBytes { GMime.inviteTexts(of: $0) }
+        return try write(CalendarText(state, descriptions: descriptions).text, name(of: state, state.row.subject, ".ics"), state)
     }
 }

@@ -1,7 +1,8 @@
 /// The format `maildir`: one Maildir++ tree (Courier's extension, as Dovecot's default layout reads it).
 ///
 /// The Inbox is the tree itself; every other folder lies beside it, named by its whole path in modified UTF-7 with `.` between the
-/// parts. A message's flags are letters of its file name, its INTERNALDATE is the file's time.
+/// parts. A message's flags are letters of its file name, its INTERNALDATE is the file's time. Tags are keywords, whose letters
+/// Dovecot finds in `dovecot-keywords`.
 final class MaildirWriter: ExportWriting {
     private let destination: ExportFolder
     private let folders: ExportFolders
@@ -9,17 +10,40 @@ final class MaildirWriter: ExportWriting {
     /// Folder -> name for IMAP, encoded; empty for the Inbox.
     private var names: [Int64: String] = [:]
     private var subscribed: [String] = []
+    /// Keywords by their letter, `a` first.
+    private var keywords = ["$Forwarded"]
+    /// Tag -> its keyword's letter.
+    private var tagLetters: [String: String] = [:]
     private(set) var warnings: [String] = []
 
     /// A folder is one file name, whatever its depth.
     private static let longestName = 230
 
-    init(_ destination: ExportFolder, _ folders: ExportFolders, _ contents: ExportContents) throws {
+    init(_ destination: ExportFolder, _ folders: ExportFolders, _ contents: ExportContents, _ tags: [TagRow]) throws {
         self.destination = destination
         self.folders = folders
         self.contents = contents
         names[WellKnownFolder.inbox] = ""
+        for tag in tags.sorted(by: { ($0.listed ? 0 : 1, $0.id) < ($1.listed ? 0 : 1, $1.id) }) { add(tag.name) }
         try makeBoxes(in: "")
+    }
+
+    /// A keyword of its own for a tag, while there are letters.
+    private func add(_ tag: String) {
+        let keyword = Self.keyword(tag)
+        if keywords.contains(where: { $0.lowercased() == keyword.lowercased() }) { return }
+        guard keywords.count < 26 else {
+            warn("Tag '\(tag)' is in the manifest only: a Maildir has room for 26 keywords.")
+            return
+        }
+        tagLetters[tag] = String(Unicode.Scalar(UInt8(ascii: "a") + UInt8(keywords.count)))
+        keywords.append(keyword)
+    }
+
+    /// The name as an IMAP keyword: an atom (RFC 3501, section 9), other alphabets in modified UTF-7.
+    private static func keyword(_ tag: String) -> String {
+        let scalars = ModifiedUTF7.encode(tag).unicodeScalars.map { "(){ %*\"\\]".unicodeScalars.contains($0) ? "_" : $0 }
+        return String(String.UnicodeScalarView(scalars.prefix(100)))
     }
 
     func makeFolder(_ id: Int64) throws -> String? {
@@ -61,13 +85,17 @@ final class MaildirWriter: ExportWriting {
         if row.flags.contains(.answered) { letters += "R" }
         if row.unread ?? 0 == 0 { letters += "S" }
         if row.flags.contains(.deleted) { letters += "T" }
-        return letters
+        if row.flags.contains(.forwarded) { letters += "a" }
+        return letters + Set(row.tags.compactMap { tagLetters[$0] }).sorted().joined()
     }
 
     private func place(_ name: String) -> String { name.isEmpty ? "" : "." + name }
 
     private func makeBoxes(in place: String) throws {
         for box in ["cur", "new", "tmp"] { _ = try destination.makeFolder(SafeName(verbatim: box), in: place, id: 0) }
+        let (file, _) = try destination.makeFile(SafeName(verbatim: "dovecot-keywords"), in: place, id: 0)
+        for (letter, keyword) in keywords.enumerated() { try file.write("\(letter) \(keyword)\n") }
+        try file.close()
     }
 
     /// The folder's name for IMAP; made when it is first asked for.

@@ -49,26 +49,49 @@ enum GMime {
 
     /// Parses a whole message.
     static func structure(of message: UnsafeRawBufferPointer) -> Structure {
-        _ = initialized
         var structure = Structure()
+        var hasText = false
+        forEachPart(of: message) { visit($0, &structure, &hasText) }
+        return structure
+    }
+
+    /// Parses a message, and visits its parts and those of the messages in it, at most a thousand.
+    private static func forEachPart(of message: UnsafeRawBufferPointer, _ visit: (OpaquePointer) -> Void) {
+        _ = initialized
         guard let base = message.baseAddress?.assumingMemoryBound(to: CChar.self),
             let stream = g_mime_stream_mem_new_with_buffer(base, message.count)
-        else { return structure }
+        else { return }
         defer { g_object_unref(UnsafeMutableRawPointer(stream)) }
-        guard let parser = g_mime_parser_new_with_stream(stream) else { return structure }
+        guard let parser = g_mime_parser_new_with_stream(stream) else { return }
         defer { g_object_unref(UnsafeMutableRawPointer(parser)) }
-        guard let parsed = g_mime_parser_construct_message(parser, nil) else { return structure }
+        guard let parsed = g_mime_parser_construct_message(parser, nil) else { return }
         defer { g_object_unref(UnsafeMutableRawPointer(parsed)) }
-        guard let top = g_mime_message_get_mime_part(parsed), let iterator = g_mime_part_iter_new(top) else { return structure }
+        guard let top = g_mime_message_get_mime_part(parsed), let iterator = g_mime_part_iter_new(top) else { return }
         defer { g_mime_part_iter_free(iterator) }
         var parts = 0
-        var hasText = false
         while g_mime_part_iter_is_valid(iterator) != 0, parts < 1000 {
-            if let part = g_mime_part_iter_get_current(iterator) { visit(part, &structure, &hasText) }
+            if let part = g_mime_part_iter_get_current(iterator) { visit(part) }
             parts += 1
             if g_mime_part_iter_next(iterator) == 0 { break }
         }
-        return structure
+    }
+
+    /// The plain texts of a calendar item's invites by their ids: the content is a digest of one message for each, whose part names
+    /// the invite in the header `invId` (formats/zimbra-items.md, section 4).
+    static func inviteTexts(of content: UnsafeRawBufferPointer) -> [Int64: String] {
+        var texts: [Int64: String] = [:]
+        var invite: Int64?
+        forEachPart(of: content) { part in
+            if let id = g_mime_object_get_header(part, "invId").flatMap({ Int64(String(cString: $0).filter(\.isNumber)) }) { invite = id }
+            guard let id = invite, texts[id] == nil, let type = g_mime_object_get_content_type(part),
+                g_mime_content_type_is_type(type, "text", "plain") != 0,
+                g_type_check_instance_is_a(UnsafeRawPointer(part), g_mime_text_part_get_type()) != 0,
+                let text = g_mime_text_part_get_text(part)
+            else { return }
+            defer { g_free(text) }
+            texts[id] = String(cString: text)
+        }
+        return texts
     }
 
     private static func visit(_ part: OpaquePointer, _ structure: inout Structure, _ hasText: inout Bool) {
