@@ -89,7 +89,7 @@ enum OtherProgram {
         process.arguments = arguments
         let output = Pipe()
         let errors = FileManager.default.temporaryDirectory.appending(path: "zxbackup-\(UUID().uuidString).err")
-        FileManager.default.createFile(atPath: errors.path, contents: nil)
+        try Data().write(to: errors)
         defer { try? FileManager.default.removeItem(at: errors) }
         process.standardOutput = output
         process.standardError = try FileHandle(forWritingTo: errors)

@@ -58,6 +58,8 @@ struct ExportingTests {
         #expect(place.zx("doExportMailbox", "nobody", out.string).errors.contains("no account of the backup has this name or id"))
         #expect(place.zx("doExportMailbox", "bob@example.com", out.string, "format", "tgz").errors.contains("is not available yet"))
         #expect(place.zx("doExportMailbox", "bob@example.com").status == .usage)
+        let inside = place.zx("doExportMailbox", "bob@example.com", place.backup + "/out")
+        #expect(inside.status == .failed && inside.errors.contains("lies in the backup path"), "\(inside.errors)")
     }
 
     @Test("An item that cannot be exported: the others are, and the exit status says that it is not all")

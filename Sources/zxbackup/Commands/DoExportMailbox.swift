@@ -1,3 +1,8 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 import BackupCore
 import BackupStore
 import SystemPackage
@@ -5,12 +10,13 @@ import SystemPackage
 /// `doExportMailbox`: a mailbox as of a date, in plain files.
 enum DoExportMailbox: Command {
     static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
-        let (store, _) = try invocation.openReader()
+        let (store, path) = try invocation.openReader()
         defer { store.close() }
-        let moment = RestoreMoment(try invocation.date("date"))
+        let destination = FilePath(try invocation.required("destination_path"))
+        try refuse(destination, inside: path)
         let export = MailboxExport(
-            account: try invocation.required("account"), destination: FilePath(try invocation.required("destination_path")),
-            moment: moment, format: invocation["format"].flatMap { ExportFormat(rawValue: $0.lowercased()) } ?? .eml)
+            account: try invocation.required("account"), destination: destination,
+            moment: RestoreMoment(try invocation.date("date")), format: invocation["format"].flatMap { ExportFormat(rawValue: $0.lowercased()) } ?? .eml)
         let showsProgress = invocation.options.progress
         StopRequest.install()
         let report = try export.run(
@@ -22,6 +28,21 @@ enum DoExportMailbox: Command {
 
     static func status(of report: ExportReport) -> CommandStatus {
         report.isStopped ? .stopped : report.isComplete ? .successful : .failed
+    }
+
+    /// Files in a backup path that are not its own would be taken for damage.
+    private static func refuse(_ destination: FilePath, inside path: FilePath) throws {
+        // A folder that is not there yet has no real path; the one above has, or the export tells that it is missing.
+        guard let above = realPath(destination.removingLastComponent()), let backup = realPath(path), above.starts(with: backup) else { return }
+        throw CoreError(
+            .destinationUnwritable, doing: "exporting a mailbox", subject: destination.string, reason: "the destination lies in the backup path",
+            remedy: "Name a folder outside of \(path)")
+    }
+
+    private static func realPath(_ path: FilePath) -> FilePath? {
+        guard let resolved = realpath(path.isEmpty ? "." : path.string, nil) else { return nil }
+        defer { free(resolved) }
+        return FilePath(String(cString: resolved))
     }
 
     private static func show(_ report: ExportReport, _ console: Console) {
