@@ -135,6 +135,7 @@ struct MboxText {
             // One `>` more anywhere among them is the same as one in front.
             out.append(byte)
             quoted = true
+            endsInNewline = false
             place = .start(word, quoted: quoted)
             return
         }
