@@ -109,11 +109,11 @@ struct ExportingTests {
         #expect(try FileManager.default.subpathsOfDirectory(atPath: bench.folder.path.string).count == around + inside.count + 1)
         #expect(export.report.addsUp && export.report.unexported.isEmpty)
         #expect(inside.allSatisfy { $0.split(separator: "/").allSatisfy { $0.utf8.count <= 255 } })
-        var seen: Set<String> = []
+        var seen: Set<[UInt8]> = []
         for line in try export.manifest where line["sha256"] != nil {
             let file = try #require(line["file"]?.string)
             if format == .mbox { continue }
-            #expect(seen.insert(file).inserted, "\(file)")
+            #expect(seen.insert(Array(file.utf8)).inserted, "\(file)")
             let id = try #require(line["id"]?.int)
             let expected = line["type"]?.string == "document" ? "document" : "message \(id)"
             #expect(try export.text(file).hasPrefix(expected), "\(file)")
