@@ -1,5 +1,6 @@
 import BackupStore
 import Foundation
+import SandboxServer
 import SystemPackage
 import Testing
 
@@ -159,13 +160,14 @@ struct ExportingDatasetTests {
         let export = try bench.export()
         #expect(try export.files == ["Inbox/320 Day.content.eml", "Inbox/320 Day.ics", "manifest.jsonl"])
         #expect(try export.line(320)?["content"]?.string == "Inbox/320 Day.content.eml")
-        #expect(try export.text("Inbox/320 Day.ics").replacingOccurrences(of: "\r\n ", with: "").components(separatedBy: "\r\n") == [
+        let lines = try export.text("Inbox/320 Day.ics").replacingOccurrences(of: "\r\n ", with: "").components(separatedBy: "\r\n")
+        #expect(lines == [
             "BEGIN:VCALENDAR", "PRODID:-//zxbackup//EN", "VERSION:2.0", "METHOD:PUBLISH", "BEGIN:VTIMEZONE", "TZID:Europe/Rome", "BEGIN:STANDARD",
             "DTSTART:19710101T030000", "TZOFFSETFROM:+0200", "TZOFFSETTO:+0100", "RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU", "END:STANDARD",
             "BEGIN:DAYLIGHT", "DTSTART:19710101T020000", "TZOFFSETFROM:+0100", "TZOFFSETTO:+0200", "RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU",
             "END:DAYLIGHT", "END:VTIMEZONE", "BEGIN:VEVENT", "UID:uid", "DTSTAMP:20261123T092256Z", "SEQUENCE:3",
             "DTSTART;TZID=Europe/Rome:20261201T100000", "DTEND;TZID=Europe/Rome:20261201T110000", "SUMMARY:Day",
-            "DESCRIPTION:Long ü description\\, with\\; signs\\n", "STATUS:CONFIRMED", "CLASS:PUBLIC", "TRANSP:OPAQUE", "CATEGORIES:red",
+            "DESCRIPTION:Long ü description\\, with\\; signs", "STATUS:CONFIRMED", "CLASS:PUBLIC", "TRANSP:OPAQUE", "CATEGORIES:red",
             "ORGANIZER:mailto:ann@example.com", "ATTENDEE;CN=\"Bob x\";ROLE=REQ-PARTICIPANT;PARTSTAT=ACCEPTED;RSVP=TRUE:mailto:bob@example.com",
             "RRULE:FREQ=DAILY;COUNT=6", "EXDATE;TZID=\"Europe/Rome\":20261203T100000", "BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:-PT15M",
             "DESCRIPTION:Reminder", "END:VALARM", "END:VEVENT", "BEGIN:VEVENT", "UID:uid", "SEQUENCE:0", "DTSTART;VALUE=DATE:20261202",
@@ -180,5 +182,66 @@ extension Export {
     func line(_ line: JSONObject, has bytes: [UInt8]) -> Bool {
         let hash = bytes.withUnsafeBytes { BlobID(of: $0) }.hash.map { String(format: "%02x", $0) }.joined()
         return line["size"]?.int == Int64(bytes.count) && line["sha256"]?.string == hash
+    }
+}
+
+@Suite("Exports of a sandbox server's mailbox")
+struct ExportingLifeTests {
+    /// What a row and a line of the manifest both say of a message.
+    private struct Message: Hashable {
+        var id: Int64
+        var folder: String
+        var digest: String
+        var date: Int64
+        var flags: String
+        var tags: [String]
+    }
+
+    @Test("At noted moments of a seeded life every message is in the files as the tables had it", arguments: [UInt64(11), 20_251_125])
+    func life(seed: UInt64) throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        try bench.backUp()
+        var life = try SandboxLife(on: bench.server, seed: seed, accounts: ["alice@example.com", "bob@example.com"])
+        var noted: [(change: Int64, messages: Set<Message>)] = []
+        for _ in 0..<3 {
+            try life.run(operations: 60)
+            try bench.backUp()
+            let reader = try StoreReader(opening: bench.backupPath)
+            defer { reader.close() }
+            let change = try #require(try reader.changes(of: bench.alice.accountID)?.last.change)
+            noted.append((change, try messages(bench.alice)))
+        }
+        let reader = try StoreReader(opening: bench.backupPath)
+        defer { reader.close() }
+        for (change, messages) in noted {
+            for format in ExportFormat.allCases {
+                let out = bench.backupPath.removingLastComponent().appending("out-\(change)-\(format)")
+                let report = try MailboxExport(account: "alice@example.com", destination: out, moment: .change(change), format: format).run(from: reader)
+                #expect(report.isComplete && report.addsUp, "seed \(seed)")
+                let found = try Export(url: URL(fileURLWithPath: out.string), report: report).manifest.filter { $0["type"]?.string == "message" }
+                #expect(Set(found.map(message)) == messages, "seed \(seed), change \(change), \(format)")
+            }
+        }
+    }
+
+    private func messages(_ mailbox: SandboxMailbox) throws -> Set<Message> {
+        Set(try mailbox.items().filter { $0.type == .message }.map { row in
+            var flags = row.flags
+            if row.unread ?? 0 > 0 { flags.insert(.unread) }
+            return Message(
+                id: row.id, folder: try mailbox.path(ofFolder: row.folderID ?? 1) ?? "?", digest: row.blobDigest ?? "", date: row.date,
+                flags: flags.subtracting(.copied).letters, tags: row.tags.sorted())
+        })
+    }
+
+    private func message(_ line: JSONObject) -> Message {
+        let hash = Array((line["sha256"]?.string ?? "").utf8)
+        let bytes = stride(from: 0, to: hash.count, by: 2).map { UInt8(String(decoding: hash[$0..<$0 + 2], as: UTF8.self), radix: 16) ?? 0 }
+        let date = (try? Date(line["date"]?.string ?? "", strategy: .iso8601.year().month().day().time(includingFractionalSeconds: true)))
+            ?? .distantPast
+        return Message(
+            id: line["id"]?.int ?? 0, folder: line["folder"]?.string ?? "", digest: BlobID(hash: bytes)?.description ?? "",
+            date: Int64(date.timeIntervalSince1970), flags: line["flags"]?.string ?? "", tags: (line["tags"]?.array?.compactMap(\.string) ?? []).sorted())
     }
 }

@@ -185,10 +185,23 @@ struct ExportingTests {
         #expect(unfolded == [
             "BEGIN:VCARD", "VERSION:3.0", "PRODID:-//zxbackup//EN", "FN:Jörg Groß\\; von\\, zu", "N:Groß\\; von\\, zu;Jörg;;;", "UID:310",
             "EMAIL;TYPE=internet,pref:j@example.com", "NOTE:one\\ntwo\\\\three " + String(repeating: "ß", count: 100), "TEL;TYPE=work,voice:+39 1",
-            "ORG:A\\, B;", "ADR;TYPE=home:;;Via 1;Roma;;;", "EMAIL;TYPE=internet:k@example.com", "X-ZIMBRA-CUSTOM1:mine",
+            "ORG:A\\, B;", "ADR;TYPE=home:;;Via 1;Roma;;;", "X-ZIMBRA-CUSTOM1:mine", "EMAIL;TYPE=internet:k@example.com",
             "X-ZIMBRA-ODD-FIELD-X--EVIL-1:v", "CATEGORIES:red,a\\,b", "REV:2023-11-14T22:13:20.000Z", "END:VCARD", "",
         ])
         #expect(ContactCard(try bench.item(1, .contact) { $0.metadata = "garbage" }).text.contains("FN:Contact 1\r\n"))
+    }
+
+    @Test("Searches and mountpoints are lines of the manifest, not folders of files; an item whose folder was never seen has a place")
+    func noFolders() throws {
+        let bench = try RestoringBench()
+        try bench.commit(
+            try bench.item(410, .searchFolder, in: 1) { $0.name = "Unread"; $0.metadata = "d1:q9:is:unreade" },
+            try bench.item(411, .mountpoint, in: 1) { $0.name = "Bob's" }, try bench.message(300, in: 999), try bench.message(301, in: 16))
+        let export = try bench.export()
+        #expect(try export.files == ["Briefcase/301.eml", "Folder 999/300.eml", "manifest.jsonl"])
+        #expect(!export.isFolder("Unread") && !export.isFolder("Bob's"))
+        #expect(try export.line(410)?["metadata"]?.string == "d1:q9:is:unreade" && export.line(411)?["type"]?.string == "mountpoint")
+        #expect(export.report.warnings == ["Item 300 is placed in 'Folder 999': its folder 999 is not in the backup."])
     }
 
     @Test("A stopped export says so, and what it reached adds up")

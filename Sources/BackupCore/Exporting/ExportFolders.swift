@@ -36,15 +36,18 @@ struct ExportFolders {
         return "/" + names.reversed().joined(separator: "/")
     }
 
-    /// Whether users see the folder, and mail programs with them: not one for contacts, appointments, documents.
+    /// Whether mail programs show the folder: not one for contacts, appointments or documents.
     func holdsMail(_ id: Int64) -> Bool {
-        guard let state = states[id], state.row.type == .folder, isVisible(id) else { return false }
+        guard isVisible(id), let state = states[id] else { return false }
         let view = state.metadata.integer("vt") ?? Self.views[id] ?? 0
         return view == 0 || view == 4 || view == 5
     }
 
-    /// Whether users see the folder.
-    func isVisible(_ id: Int64) -> Bool { (states[id]?.metadata.integer("a") ?? 0) & 2 == 0 && ![8, 9, 11, 17].contains(id) }
+    /// Whether it is a folder that users see: no search, no mountpoint, none of the server's own uses.
+    func isVisible(_ id: Int64) -> Bool {
+        guard let state = states[id], state.row.type == .folder else { return false }
+        return (state.metadata.integer("a") ?? 0) & 2 == 0 && ![8, 9, 11, 17].contains(id)
+    }
 
     /// Whether IMAP programs show the folder.
     func isSubscribed(_ id: Int64) -> Bool { states[id]?.row.flags.contains(.subscribed) ?? false }
