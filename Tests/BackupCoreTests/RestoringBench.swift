@@ -58,6 +58,17 @@ final class RestoringBench {
         return second
     }
 
+    /// A look at the server that saw the changes up to a number.
+    func scan(upTo change: Int64, _ states: ItemState...) throws {
+        var life = MailboxLife(accountID: account, mailboxID: 3, generation: generation)
+        life.scannedChange = change
+        try store.append(
+            StoreTransaction(
+                account: account, generation: generation, time: second * 1000 + 700, kind: "scan",
+                states: states.map { $0.newState(account: account) } + [NewState(key: .mailbox(account), fields: life.fields)]))
+        try store.commit()
+    }
+
     /// The mailbox is deleted, a second later.
     func endLife() throws {
         second += 1
@@ -154,7 +165,7 @@ extension RestoreReport {
 extension MemoryTarget {
     /// The texts of the messages by the path of their folder, sorted.
     var mail: [String: [String]] {
-        Dictionary(grouping: state.messages) { path(of: $0.message.folderID) }
+        Dictionary(grouping: state.messages) { path(of: $0.row.folderID ?? 0) }
             .mapValues { $0.map { String(decoding: $0.bytes.prefix(60), as: UTF8.self) }.sorted() }
     }
 

@@ -68,7 +68,7 @@ struct RestoringFaultTests {
         let bench = try RestoringBench()
         try bench.commit(bench.folder(400, "Work"), bench.folder(401, "Below", in: 400), try bench.message(300, in: 401), try bench.message(301))
         let target = MemoryTarget()
-        target.fault = { _, name in name == "createFolder Work" ? .refused : nil }
+        target.fault = { _, name in name == "addFolder Work" ? .refused : nil }
         let report = try bench.restore(to: target)
         #expect(target.mail == ["/Inbox": ["message 301"]])
         #expect(Set(report.unrestored.map(\.id)) == [300, 400, 401] && report.addsUp)
@@ -199,7 +199,7 @@ struct RestoringFaultTests {
         let target = MemoryTarget()
         var open: [Int] = []
         target.fault = { number, name in
-            guard name == "addMessage", number % 10 == 0, let account = target.state.accounts.keys.first else { return nil }
+            guard name == "addItem", number % 10 == 0, let account = target.state.accounts.keys.first else { return nil }
             let copy = bench.folder.path.appending("copy-\(number)")
             do {
                 try FileManager.default.copyItem(atPath: bench.stateFolder.string, toPath: copy.string)

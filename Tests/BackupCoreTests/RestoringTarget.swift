@@ -1,6 +1,7 @@
 import BackupCore
 import BackupStore
 import RedoLog
+import Testing
 
 /// A mail server in memory that can refuse, lose its answer, or call a test at any write.
 final class MemoryTarget: MailTarget, @unchecked Sendable {
@@ -14,11 +15,12 @@ final class MemoryTarget: MailTarget, @unchecked Sendable {
         case answerLost
     }
 
-    struct Message: Hashable {
-        var id: Int64
-        var message: NewMessage
+    /// An item of any type but folders.
+    struct Item: Hashable {
+        var row: ItemRow
         var bytes: [UInt8]
-        var digest: String
+        var revisions: [[UInt8]] = []
+        var id: Int64 { row.id }
     }
 
     /// Everything that a crash of the restore leaves as it is.
@@ -26,8 +28,8 @@ final class MemoryTarget: MailTarget, @unchecked Sendable {
         var accounts: [String: AccountEntry] = [:]
         var folders: [Int64: ItemRow] = [:]
         var tags: [TagRow] = []
-        var messages: [Message] = []
-        var grants: [(folder: Int64, grant: Grant)] = []
+        var messages: [Item] = []
+        var grants: [(item: Int64, grant: Grant)] = []
         var nextID: Int64 = 257
     }
 
@@ -85,54 +87,68 @@ private struct MemoryTargetMailbox: TargetMailbox {
 
     func tags() throws -> [TagRow] { server.state.tags }
 
-    func createFolder(_ folder: NewFolder) throws -> Int64 {
-        try server.write("createFolder \(folder.name)") {
-            guard server.state.folders[folder.parentID] != nil else { throw MemoryTarget.Refusal(description: "no parent") }
-            let taken = server.state.folders.values.contains {
-                $0.folderID == folder.parentID && $0.name?.lowercased() == folder.name.lowercased()
-            }
-            guard !taken else { throw MemoryTarget.Refusal(description: "there is a folder of that name") }
-            var row = ItemRow(id: next(), type: .folder)
-            row.name = folder.name
-            row.folderID = folder.parentID
-            row.flags = folder.flags
-            row.date = (folder.date ?? 0) / 1000
-            server.state.folders[row.id] = row
-            return row.id
-        }
-    }
-
-    func updateFolder(_ id: Int64, with folder: NewFolder) throws {
-        try server.write("updateFolder \(id)") { server.state.folders[id]?.flags = folder.flags }
-    }
-
-    func createTag(name: String, color: Int64?) throws -> Int64 {
-        try server.write("createTag \(name)") {
-            let tag = TagRow(id: next(), name: name, color: color)
+    func addTag(_ tag: TagRow) throws -> Int64 {
+        try server.write("addTag \(tag.name)") {
+            var tag = tag
+            tag.id = next()
             server.state.tags.append(tag)
             return tag.id
         }
     }
 
-    func addMessage(_ message: NewMessage, content: @escaping ByteReader) throws -> Int64 {
-        try server.write("addMessage") {
-            var bytes: [UInt8] = []
-            var buffer = [UInt8](repeating: 0, count: 4096)
-            while case let count = try buffer.withUnsafeMutableBytes({ try content($0) }), count > 0 { bytes += buffer[..<count] }
-            let id = next()
-            let digest = bytes.withUnsafeBytes { BlobID(of: $0) }.description
-            server.state.messages.append(.init(id: id, message: message, bytes: bytes, digest: digest))
-            return id
+    func addItem(_ item: NewItem) throws -> Int64 {
+        let isFolder = item.row.type.isContainer
+        return try server.write(isFolder ? "addFolder \(item.row.name ?? "")" : "addItem") {
+            guard let folder = item.row.folderID, server.state.folders[folder] != nil else {
+                throw MemoryTarget.Refusal(description: "no folder")
+            }
+            var row = item.row
+            row.id = next()
+            guard isFolder else {
+                let bytes = try item.content.map(read) ?? []
+                row.blobDigest = item.content == nil ? nil : bytes.withUnsafeBytes { BlobID(of: $0) }.description
+                let revisions = try item.revisions.map { try $0.content.map(read) ?? [] }
+                server.state.messages.append(.init(row: row, bytes: bytes, revisions: revisions))
+                return row.id
+            }
+            let taken = server.state.folders.values.contains {
+                $0.folderID == folder && $0.name?.lowercased() == row.name?.lowercased()
+            }
+            guard !taken else { throw MemoryTarget.Refusal(description: "there is a folder of that name") }
+            server.state.folders[row.id] = row
+            return row.id
         }
     }
 
-    func findMessages(folderID: Int64, digest: String, date: Int64) throws -> [Int64] {
-        server.state.messages.filter { $0.message.folderID == folderID && $0.digest == digest && $0.message.date == date }.map(\.id)
+    private func read(_ content: NewItem.Content) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while case let count = try buffer.withUnsafeMutableBytes({ try content.reader($0) }), count > 0 { bytes += buffer[..<count] }
+        #expect(Int64(bytes.count) == content.size)
+        return bytes
+    }
+
+    func updateItem(_ row: ItemRow) throws {
+        try server.write("updateItem \(row.id)") {
+            if row.type.isContainer {
+                server.state.folders[row.id]?.flags = row.flags
+                server.state.folders[row.id]?.metadata = row.metadata
+            } else if let place = server.state.messages.firstIndex(where: { $0.id == row.id }) {
+                server.state.messages[place].row.metadata = row.metadata
+            }
+        }
+    }
+
+    func findItems(like row: ItemRow) throws -> [Int64] {
+        server.state.messages.map(\.row).filter {
+            $0.folderID == row.folderID && $0.type == row.type && $0.date == row.date && $0.blobDigest == row.blobDigest
+                && ($0.blobDigest != nil || $0.name == row.name && $0.subject == row.subject)
+        }.map(\.id)
     }
 
     func exists(_ id: Int64) throws -> Bool { server.state.messages.contains { $0.id == id } }
 
-    func grant(_ grant: Grant, onFolder id: Int64) throws {
+    func grant(_ grant: Grant, onItem id: Int64) throws {
         try server.write("grant") { server.state.grants.append((id, grant)) }
     }
 

@@ -29,87 +29,62 @@ public protocol TargetMailbox: Sendable {
     /// All tags.
     func tags() throws -> [TagRow]
 
-    /// Creates a folder and returns its id.
-    func createFolder(_ folder: NewFolder) throws -> Int64
+    /// Adds a tag with the name, colour and policy of a row, and returns its id.
+    func addTag(_ tag: TagRow) throws -> Int64
 
-    /// Changes what can be changed of a system folder: colour, flags, url.
-    func updateFolder(_ id: Int64, with folder: NewFolder) throws
+    /// Adds an item of any type and returns its id.
+    func addItem(_ item: NewItem) throws -> Int64
 
-    /// Creates a tag and returns its id.
-    func createTag(name: String, color: Int64?) throws -> Int64
+    /// Gives an item of the target the flags and the metadata of a row: a system folder, or an item that refers to one added later.
+    func updateItem(_ row: ItemRow) throws
 
-    /// Adds a message, draft or chat with the bytes of `content` and returns its id.
-    func addMessage(_ message: NewMessage, content: @escaping ByteReader) throws -> Int64
-
-    /// Ids of the messages in a folder with this digest and date (seconds): how an interrupted restore finds what it wrote.
-    func findMessages(folderID: Int64, digest: String, date: Int64) throws -> [Int64]
+    /// Ids of the items that look like a row, as an interrupted restore finds what it wrote: same type, folder, date and digest, and
+    /// where there is no content the same name and subject.
+    func findItems(like row: ItemRow) throws -> [Int64]
 
     /// Whether an item still exists.
     func exists(_ id: Int64) throws -> Bool
 
-    /// Gives rights on a folder.
-    func grant(_ grant: Grant, onFolder id: Int64) throws
+    /// Gives rights on a folder, search folder, mountpoint or document; a grant to the same grantee is replaced.
+    func grant(_ grant: Grant, onItem id: Int64) throws
 }
 
-/// A folder to be created.
-public struct NewFolder: Hashable, Sendable {
-    /// What users see.
-    public var name: String
-    /// The folder it goes into.
-    public var parentID: Int64
-    /// Type code of its contents; nil = any.
-    public var view: ItemType?
-    /// Palette index or 0x01RRGGBB; 0 = none.
-    public var color: Int64
-    /// Those that users may set.
-    public var flags: Flags
-    /// External feed; empty = none.
-    public var url: String
-    /// Milliseconds since the epoch; nil = now.
-    public var date: Int64?
+/// An item to be added to a mailbox.
+public struct NewItem {
+    /// What it looks like. Folder, parent and the ids in the metadata are the target's; tags are names, and one that the mailbox does
+    /// not have becomes an implicit tag.
+    ///
+    /// The target gives the item its own id, change numbers and places of blobs. A `uuid` stands for a new one, and so does an
+    /// `imapID` or `indexID` that is not 0; counters of folders start anew.
+    public var row: ItemRow
+    /// The content; nil where there is none.
+    public var content: Content?
+    /// Former versions of a document, oldest first; `itemID` means nothing.
+    public var revisions: [(row: RevisionRow, content: Content?)]
 
-    /// A folder made of its parts.
-    public init(
-        name: String, parentID: Int64, view: ItemType? = nil, color: Int64 = 0, flags: Flags = [], url: String = "",
-        date: Int64? = nil
-    ) {
-        self.name = name
-        self.parentID = parentID
-        self.view = view
-        self.color = color
-        self.flags = flags
-        self.url = url
-        self.date = date
+    /// The bytes of an item or of a former version.
+    public struct Content {
+        /// Uncompressed bytes.
+        public var size: Int64
+        /// Gives them from the beginning.
+        public var reader: ByteReader
+
+        /// A content made of its parts.
+        public init(size: Int64, reader: @escaping ByteReader) {
+            self.size = size
+            self.reader = reader
+        }
+    }
+
+    /// An item made of its parts.
+    public init(row: ItemRow, content: Content? = nil, revisions: [(row: RevisionRow, content: Content?)] = []) {
+        self.row = row
+        self.content = content
+        self.revisions = revisions
     }
 }
 
-/// A message to be added.
-public struct NewMessage: Hashable, Sendable {
-    /// `.message` or `.chat`; a draft is a message with `Flags.draft`.
-    public var type: ItemType
-    /// The folder it goes into.
-    public var folderID: Int64
-    /// Seconds since the epoch.
-    public var date: Int64
-    /// With `Flags.unread` where it is unread.
-    public var flags: Flags
-    /// Names of tags; one that the mailbox does not have becomes an implicit tag.
-    public var tags: [String]
-    /// Uncompressed bytes.
-    public var size: Int64
-
-    /// A message made of its parts.
-    public init(type: ItemType = .message, folderID: Int64, date: Int64, flags: Flags, tags: [String], size: Int64) {
-        self.type = type
-        self.folderID = folderID
-        self.date = date
-        self.flags = flags
-        self.tags = tags
-        self.size = size
-    }
-}
-
-/// A right on a folder (formats/zimbra-items.md, section 3.1).
+/// A right on a folder or document (formats/zimbra-items.md, section 3.1).
 public struct Grant: Hashable, Sendable {
     /// 1 account, 2 group, 3 all accounts, 4 domain, 5 COS, 6 public, 7 guest, 8 key.
     public var granteeType: Int64

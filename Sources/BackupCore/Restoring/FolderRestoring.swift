@@ -22,69 +22,72 @@ struct TargetFolders {
 }
 
 extension RestoreExecution {
-    /// Folders, parents first: those that the server makes itself are mapped by id, the others made or found again.
+    /// Folders and search folders, parents first: those that the server makes itself are mapped by id, the others made or found again.
     func restoreFolders(_ plan: Plan) throws {
-        var target = TargetFolders(try mailbox.folders())
-        for state in plan.folders {
+        targetFolders = TargetFolders(try mailbox.folders())
+        for state in plan.folders where state.row.type != .mountpoint {
             try checkStop()
-            switch state.row.type {
-            case .folder where WellKnownFolder.isSystem(state): restoreSystemFolder(state, &target)
-            case .folder: restoreFolder(state, &target)
-            default:
-                report.asked += 1
-                report.fail(state.row.id, .notYet, "\(state.row.type.name) '\(state.row.name ?? "")'")
-            }
+            if WellKnownFolder.isSystem(state) { try restoreSystemFolder(state) } else { try restoreFolder(state) }
         }
         // Of a mailbox that was followed without a scan, only folders that changed are known.
-        for id in target.byID.keys where id < 256 && folderMap[id] == nil && !plan.folders.contains(where: { $0.row.id == id }) {
+        for id in targetFolders.byID.keys where id < 256 && folderMap[id] == nil && !plan.folders.contains(where: { $0.row.id == id }) {
             folderMap[id] = id
         }
     }
 
-    private func restoreSystemFolder(_ state: ItemState, _ target: inout TargetFolders) {
+    /// Folders of other mailboxes, when everything else is there.
+    func restoreMountpoints(_ plan: Plan) throws {
+        for state in plan.folders where state.row.type == .mountpoint {
+            try checkStop()
+            try restoreFolder(state)
+        }
+    }
+
+    private func restoreSystemFolder(_ state: ItemState) throws {
         let id = state.row.id
         // Ids above 17 mean different folders in different servers.
-        if let there = target.byID[id], id <= 17 || there.name?.lowercased() == state.row.name?.lowercased() {
-            folderMap[id] = id
-            let wanted = NewFolder(state, parent: there.folderID ?? WellKnownFolder.userRoot)
-            guard !wanted.hasSettings(of: there) else { return }
-            report.asked += 1
-            do {
-                try mailbox.updateFolder(id, with: wanted)
-                report.restored += 1
-            } catch {
-                report.fail(id, .refused, "\(error)")
-            }
-        } else if state.metadata.integer("a").map({ $0 & 2 == 0 }) ?? true {
-            restoreFolder(state, &target)
+        guard let there = targetFolders.byID[id], id <= 17 || there.name?.lowercased() == state.row.name?.lowercased() else {
+            if state.metadata.integer("a").map({ $0 & 2 == 0 }) ?? true { try restoreFolder(state) }
+            return
+        }
+        folderMap[id] = id
+        var wanted = try translated(state, folder: there.folderID ?? WellKnownFolder.userRoot)
+        wanted.id = id
+        guard !wanted.hasSettings(of: there) else { return }
+        report.asked += 1
+        do {
+            try mailbox.updateItem(wanted)
+            report.restored += 1
+        } catch {
+            report.fail(id, .refused, "\(error)")
         }
     }
 
-    private func restoreFolder(_ state: ItemState, _ target: inout TargetFolders) {
+    private func restoreFolder(_ state: ItemState) throws {
         let id = state.row.id
         report.asked += 1
         do {
-            if case .restored(let known) = try map.entry(of: id), target.byID[known] != nil {
+            if case .restored(let known) = try map.entry(of: id), targetFolders.byID[known] != nil {
                 folderMap[id] = known
                 report.skipped += 1
+                _ = try translated(state, folder: known)  // Notes what it refers to.
                 return
             }
             guard let parent = folderMap[state.row.folderID ?? WellKnownFolder.userRoot] ?? topLevel(state) else {
                 report.fail(id, .refused, "its parent folder \(state.row.folderID ?? 0) could not be restored")
                 return
             }
-            let wanted = NewFolder(state, parent: parent)
+            var row = try translated(state, folder: parent)
+            // A folder that only the source's server made itself is an ordinary one here.
+            if WellKnownFolder.isSystem(state) { row.updateMetadata { $0["a"] = nil } }
             // By name it is recognised after a crash, too: making it twice is not possible.
-            let made = try target.find(named: wanted.name, in: parent) ?? mailbox.createFolder(wanted)
-            var row = ItemRow(id: made, type: .folder)
-            row.folderID = parent
-            row.name = wanted.name
-            target.add(row)
-            folderMap[id] = made
-            map.finish(id, as: made)
+            row.id = try targetFolders.find(named: row.name ?? "", in: parent) ?? mailbox.addItem(NewItem(row: row))
+            targetFolders.add(row)
+            folderMap[id] = row.id
+            map.finish(id, as: row.id)
             report.restored += 1
         } catch {
-            report.fail(id, .refused, "folder '\(state.row.name ?? "")': \(error)")
+            report.fail(id, .refused, "\(state.row.type.name) '\(state.row.name ?? "")': \(error)")
         }
     }
 
@@ -105,7 +108,7 @@ extension RestoreExecution {
                     report.skipped += 1
                     continue
                 }
-                let made = try there ?? mailbox.createTag(name: tag.name, color: tag.color)
+                let made = try there ?? mailbox.addTag(tag)
                 known[tag.name.lowercased()] = made
                 map.finish(tag.id, as: made)
                 report.restored += 1
@@ -117,42 +120,49 @@ extension RestoreExecution {
 
     /// Rights on folders, when everything is in them.
     func restoreGrants(_ plan: Plan) throws {
-        for state in plan.folders where state.row.type == .folder {
-            guard let target = folderMap[state.row.id] else { continue }
-            for grant in Grant.all(of: state) {
-                try checkStop()
-                do {
-                    try mailbox.grant(grant, onFolder: target)
-                    report.grants += 1
-                } catch {
-                    report.refusedGrants += 1
-                    report.warn("The grant on folder \(state.row.id) '\(state.row.name ?? "")' to \(grant.grantee ?? "all") was refused: \(error)")
-                }
+        for state in plan.folders {
+            if let target = folderMap[state.row.id] { try restoreGrants(of: state, onItem: target) }
+        }
+    }
+
+    /// Rights on a folder or a document. What does not hold in another mailbox is refused there, and named.
+    func restoreGrants(of state: ItemState, onItem target: Int64) throws {
+        for grant in Grant.all(of: state) {
+            try checkStop()
+            do {
+                try mailbox.grant(grant, onItem: target)
+                report.grants += 1
+            } catch {
+                report.refusedGrants += 1
+                report.warn(
+                    "The grant on \(state.row.type.name) \(state.row.id) '\(state.row.name ?? "")' to \(grant.grantee ?? "all") was refused: \(error)")
             }
         }
     }
 }
 
-extension NewFolder {
-    /// The folder of a state, below a folder of the target.
-    init(_ state: ItemState, parent: Int64) {
-        let metadata = state.metadata
-        self.init(
-            name: state.row.name ?? "", parentID: parent,
-            view: metadata.integer("vt").map { ItemType(rawValue: Int($0)) }, color: metadata.integer("c") ?? 0,
-            flags: state.row.flags.subtracting([.noInherit]), url: metadata.string("url") ?? "", date: state.row.date &* 1000)
+extension ItemRow {
+    /// Whether a folder of the target has the flags and the metadata already, apart from what the server counts.
+    fileprivate func hasSettings(of row: ItemRow) -> Bool {
+        func settings(_ row: ItemRow) -> MetadataDictionary {
+            var map = ItemState(row: row).metadata
+            for key in ["sz", "unxt", "mseq", "i4l", "i4r", "i4d", "i4du", "mdver", "a", "aclm"] { map[key] = nil }
+            if map.string("das") == "false" { map["das"] = nil }
+            return map
+        }
+        return settings(self) == settings(row) && flags == row.flags
     }
 
-    /// Whether a folder of the target has the colour, flags and feed already.
-    fileprivate func hasSettings(of row: ItemRow) -> Bool {
-        let metadata = ItemState(row: row).metadata
-        return (metadata.integer("c") ?? 0) == color && (metadata.string("url") ?? "") == url
-            && row.flags.subtracting([.noInherit]) == flags
+    /// Changes the metadata map; a text that cannot be decoded is left alone.
+    mutating func updateMetadata(_ change: (inout MetadataDictionary) -> Void) {
+        var state = ItemState(row: self)
+        state.updateMetadata(change)
+        metadata = state.row.metadata
     }
 }
 
 extension Grant {
-    /// The rights on a folder (formats/zimbra-items.md, section 3.1).
+    /// The rights on a folder or document (formats/zimbra-items.md, section 3.1).
     static func all(of state: ItemState) -> [Grant] {
         guard let acl = state.metadata.dictionary("aclm"), let list = acl.list("g") else { return [] }
         return list.compactMap { value in

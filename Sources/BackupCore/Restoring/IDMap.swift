@@ -65,6 +65,14 @@ final class IDMap {
         }
     }
 
+    /// The target's id of every item, for comparisons: of all origins, and held at once.
+    func targets() throws -> [Int64: Int64] {
+        try database.read { database in
+            let rows = try Row.fetchAll(database, sql: "SELECT source, target FROM item WHERE target IS NOT NULL")
+            return Dictionary(rows.map { ($0[0] as Int64, $0[1] as Int64) }) { first, _ in first }
+        }
+    }
+
     /// Whether an item of the target is known to come from the backup.
     func isMapped(target: Int64) throws -> Bool {
         if finished.contains(where: { $0.target == target }) { return true }

@@ -68,6 +68,19 @@ enum WellKnownFolder {
     static let root: Int64 = 11
     static let inbox: Int64 = 2
 
+    /// Where an item goes whose folder is not known.
+    static func home(of type: ItemType) -> Int64 {
+        switch type {
+        case .contact: 7
+        case .conversation: 9
+        case .appointment: 10
+        case .task: 15
+        case .document: 16
+        case .comment: 17
+        default: inbox
+        }
+    }
+
     /// Whether the server makes the folder, with the same id in every mailbox.
     static func isSystem(_ state: ItemState) -> Bool { state.row.type == .folder && state.row.id < 256 }
 }

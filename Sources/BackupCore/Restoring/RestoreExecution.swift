@@ -1,7 +1,7 @@
 import BackupStore
 import SystemPackage
 
-/// Carries a plan out: folders, tags, items, grants. Each item ends as restored, skipped or unrestored with a reason (R10).
+/// Carries a plan out: folders, tags, items, mountpoints, grants. Each item ends as restored, skipped or unrestored with a reason (R10).
 final class RestoreExecution {
     let store: any StoreReading
     let mailbox: any TargetMailbox
@@ -11,11 +11,15 @@ final class RestoreExecution {
     private let progress: (RestoreReport) -> Void
     /// Folder of the backup -> folder of the target.
     var folderMap: [Int64: Int64] = [:]
+    /// Folders of the target, as they are and as they come.
+    var targetFolders = TargetFolders([])
     /// Folders of the backup that the target does not have.
     private var failedFolders: Set<Int64> = []
     var report: RestoreReport
     /// Items whose intent becomes durable together.
     private var batch: [(state: ItemState, folder: Int64)] = []
+    /// Items that refer to others which had no id in the target yet.
+    private var referring: Set<Int64> = []
 
     init(
         store: any StoreReading, mailbox: any TargetMailbox, map: IDMap, spool: FilePath, report: RestoreReport,
@@ -52,7 +56,10 @@ final class RestoreExecution {
         failedFolders = Set(plan.folders.map(\.row.id)).subtracting(folderMap.keys).union(plan.broken.map(\.id))
         try restoreTags(plan)
         try settleInFlight()
-        try restoreItems()
+        // What others name as their parent comes before them.
+        for stage in [ItemStage.conversations, .items, .comments] { try restoreItems(stage) }
+        try restoreMountpoints(plan)
+        try restoreReferences()
         try restoreGrants(plan)
         progress(report)
     }
@@ -67,10 +74,7 @@ final class RestoreExecution {
     /// Looks up the few items that were being written when the restore was interrupted: each is there, or it is not.
     private func settleInFlight() throws {
         for id in try map.inFlight() {
-            let latest = try store.item(report.selection.account, id)
-            if let latest, case .alive(let state) = try report.selection.state(of: latest, store),
-                let folder = folderMap[state.row.folderID ?? 0], let target = try find(state, folder)
-            {
+            if let state = try selected(id), let folder = folderMap[state.row.folderID ?? 0], let target = try find(state, folder) {
                 map.finish(id, as: target)
             } else {
                 map.drop(id)
@@ -79,38 +83,49 @@ final class RestoreExecution {
         try map.intend([])
     }
 
-    private func restoreItems() throws {
+    /// The state of an item at the selection's moment; nil where it is not there, or broken.
+    private func selected(_ id: Int64) throws -> ItemState? {
+        guard let latest = try store.item(report.selection.account, id),
+            case .alive(let state) = try report.selection.state(of: latest, store)
+        else { return nil }
+        return state
+    }
+
+    private func restoreItems(_ stage: ItemStage) throws {
+        var order = ItemOrder()
+        func takeWaiting(before id: Int64) throws {
+            while let next = order.next(before: id) { if let state = try selected(next) { try take(state) } }
+        }
         try store.items(report.selection.account, .all) { latest in
-            guard case .item(_, let id) = latest.key else { return }
+            // A life of the mailbox before this one may have used the id for something else.
+            let isCandidate = latest.generation != report.selection.generation || stage.includes(latest.fields)
+            guard isCandidate, case .item(_, let id) = latest.key else { return }
             switch try report.selection.state(of: latest, store) {
             case .absent: break
             case .broken(let reason):
-                // Folders and tags were counted with the plan; conversations the server makes itself.
-                let type = latest.fields["type"]?.string.flatMap { ItemType(name: $0) }
-                if let type, type.isContainer || type == .tag || type == .conversation { break }
+                guard stage.includes(latest.fields) else { return }
                 report.asked += 1
                 report.fail(id, .broken, reason)
-            case .alive(let state): try take(state)
+            case .alive(let state):
+                guard stage.includes(state.row.type) else { return }
+                try takeWaiting(before: id)
+                if !order.keeps(state.row) { try take(state) }
             }
         }
+        try takeWaiting(before: .max)
         try writeBatch()
     }
 
     /// Puts an item into the batch, when it is one that is to be written.
     private func take(_ state: ItemState) throws {
-        let type = state.row.type
-        if type.isContainer || type == .tag || type == .conversation { return }
         report.asked += 1
-        guard type == .message || type == .chat else {
-            report.fail(state.row.id, .notYet, type.name)
-            return
-        }
         guard let folder = try folder(of: state) else { return }
-        switch try map.entry(of: state.row.id) {
-        case .restored(let target)? where try mailbox.exists(target):
+        if case .restored(let target)? = try map.entry(of: state.row.id), try mailbox.exists(target) {
             report.skipped += 1
+            // Whether an earlier run came to complete what it refers to is not known.
+            if try refers(state) { referring.insert(state.row.id) }
+            if state.row.type == .document { try restoreGrants(of: state, onItem: target) }
             return
-        default: break
         }
         batch.append((state, folder))
         if batch.count == IDMap.maximumInFlight { try writeBatch() }
@@ -124,8 +139,9 @@ final class RestoreExecution {
             report.fail(state.row.id, .refused, "its folder \(id) could not be restored")
             return nil
         }
-        report.warn("Item \(state.row.id) is placed in the Inbox: its folder \(id) is not in the backup.")
-        return WellKnownFolder.inbox
+        let home = WellKnownFolder.home(of: state.row.type)
+        report.warn("Item \(state.row.id) is placed in folder \(home): its folder \(id) is not in the backup.")
+        return home
     }
 
     private func writeBatch() throws {
@@ -134,43 +150,55 @@ final class RestoreExecution {
         try map.intend(batch.map(\.state.row.id))
         for (state, folder) in batch {
             try checkStop()
-            write(state, folder)
+            try write(state, folder)
         }
         batch = []
         progress(report)
     }
 
-    private func write(_ state: ItemState, _ folder: Int64) {
+    private func write(_ state: ItemState, _ folder: Int64) throws {
         let id = state.row.id
-        guard let blob = state.blob else {
-            report.fail(id, .readError, "its content could not be read when it was backed up")
+        func fail(_ reason: RestoreReport.Reason, _ detail: String) {
+            report.fail(id, reason, detail)
             map.drop(id)
-            return
         }
-        let content: CheckedContent
+        if state.row.type == .comment, try target(of: state.row.parentID ?? 0) == nil {
+            return fail(.refused, "its document \(state.row.parentID ?? 0) could not be restored")
+        }
+        var item: NewItem
         do {
-            content = try CheckedContent(blob, store, folder: spool)
+            item = NewItem(row: try translated(state, folder: folder))
+            if let blob = state.blob {
+                item.content = try NewItem.Content(CheckedContent(blob, store, folder: spool))
+            } else if state.row.type.hasContent || !(state.row.blobDigest ?? "").isEmpty {
+                return fail(.readError, "its content could not be read when it was backed up")
+            }
         } catch let error as StoreError where error.code == .blobDamaged {
-            report.fail(id, .broken, "\(error)")
-            map.drop(id)
-            return
+            return fail(.broken, "\(error)")
         } catch {
-            report.fail(id, .readError, "\(error)")
-            map.drop(id)
-            return
+            return fail(.readError, "\(error)")
+        }
+        for revision in state.revisions {
+            do {
+                let content = try revision.blob.map { try NewItem.Content(CheckedContent($0, store, folder: spool)) }
+                if content == nil { report.warn("Version \(revision.row.version) of document \(id) comes without its content: it could not be read when it was backed up.") }
+                item.revisions.append((revision.row, content))
+            } catch {
+                report.warn("Version \(revision.row.version) of document \(id) comes without its content: \(error)")
+                item.revisions.append((revision.row, nil))
+            }
         }
         do {
-            let target = try mailbox.addMessage(NewMessage(state, folder: folder, size: blob.size), content: content.reader())
-            finish(state, blob, as: target)
+            try finish(state, as: try mailbox.addItem(item))
+        } catch let error as CoreError where error.code == .stopped {
+            throw error
         } catch {
             // Refused, or written and then lost on the way back: the target knows.
             do {
-                if let target = try find(state, folder) {
-                    finish(state, blob, as: target)
-                    return
-                }
-                map.drop(id)
-                report.fail(id, .refused, "\(error)")
+                if let target = try find(state, folder) { return try finish(state, as: target) }
+                fail(.refused, "\(error)")
+            } catch let stopped as CoreError where stopped.code == .stopped {
+                throw stopped
             } catch let second {
                 // Not to be told now: the intent stays, the next run looks again.
                 report.fail(id, .refused, "\(error); it could not be looked up either: \(second)")
@@ -178,25 +206,92 @@ final class RestoreExecution {
         }
     }
 
-    private func finish(_ state: ItemState, _ blob: BlobReference, as target: Int64) {
+    private func finish(_ state: ItemState, as target: Int64) throws {
         map.finish(state.row.id, as: target)
         report.restored += 1
-        report.bytes += blob.size
+        report.bytes += state.blobs.reduce(0) { $0 + $1.size }
+        if state.row.type == .document { try restoreGrants(of: state, onItem: target) }
     }
 
     /// An item of the target that is this one, and is not known to be another.
     private func find(_ state: ItemState, _ folder: Int64) throws -> Int64? {
-        guard let blob = state.blob else { return nil }
-        return try mailbox.findMessages(folderID: folder, digest: blob.id.description, date: state.row.date).first {
-            try !map.isMapped(target: $0)
+        var row = state.row
+        row.folderID = folder
+        row.blobDigest = state.blob?.id.description
+        return try mailbox.findItems(like: row).first { try !map.isMapped(target: $0) }
+    }
+}
+
+// MARK: - Ids
+
+extension RestoreExecution {
+    /// The target's id of an item; nil while it has none.
+    func target(of id: Int64) throws -> Int64? {
+        if let folder = folderMap[id] { return folder }
+        if case .restored(let target)? = try map.entry(of: id) { return target }
+        return nil
+    }
+
+    /// The row as it goes into a folder of the target, with the target's ids; grants come later.
+    func translated(_ state: ItemState, folder: Int64) throws -> ItemRow {
+        var row = state.row
+        row.folderID = folder
+        row.parentID = row.type.isContainer ? folder : try row.parentID.flatMap { try target(of: $0) }
+        row.prevFolders = nil
+        row.flags.remove(.copied)
+        var references = References(account: report.selection.account) { try self.target(of: $0) }
+        row.metadata = try references.translated(row)
+        if references.isIncomplete { referring.insert(row.id) }
+        if state.metadata["aclm"] != nil { row.updateMetadata { $0["aclm"] = nil } }
+        return row
+    }
+
+    private func refers(_ state: ItemState) throws -> Bool {
+        var references = References(account: report.selection.account) { try self.target(of: $0) }
+        _ = try references.translated(state.row)
+        return references.isReferring
+    }
+
+    /// Completes the metadata of items that refer to others, when all have their ids.
+    private func restoreReferences() throws {
+        for id in referring.sorted() {
+            try checkStop()
+            guard let state = try selected(id), let target = try target(of: id) else { continue }
+            do {
+                var row = try translated(state, folder: folderMap[state.row.folderID ?? 0] ?? 0)
+                row.id = target
+                try mailbox.updateItem(row)
+            } catch {
+                report.warn("Item \(id) names other items that it could not be told the new ids of: \(error)")
+            }
         }
     }
 }
 
-extension NewMessage {
-    init(_ state: ItemState, folder: Int64, size: Int64) {
-        var flags = state.row.flags
-        if state.row.unread ?? 0 > 0 { flags.insert(.unread) }
-        self.init(type: state.row.type, folderID: folder, date: state.row.date, flags: flags, tags: state.row.tags, size: size)
+/// What is restored together: items of a later stage name those of an earlier one as their parents.
+enum ItemStage {
+    case conversations, items, comments
+
+    func includes(_ type: ItemType) -> Bool {
+        switch self {
+        case .conversations: type == .conversation
+        case .comments: type == .comment
+        case .items: !type.isContainer && type != .tag && type != .conversation && type != .comment
+        }
     }
+
+    /// By the type in a history line; what names none is told of with the items.
+    func includes(_ fields: JSONObject) -> Bool {
+        guard let type = fields["type"]?.string.flatMap({ ItemType(name: $0) }) else { return self == .items }
+        return includes(type)
+    }
+}
+
+extension NewItem.Content {
+    fileprivate init(_ content: CheckedContent) { self.init(size: content.size, reader: content.reader()) }
+}
+
+extension ItemType {
+    /// Whether items of this type always have a content (formats/zimbra-items.md, section 4).
+    fileprivate var hasContent: Bool { [.message, .chat, .document, .wiki].contains(self) }
 }

@@ -10,8 +10,6 @@ public struct RestoreReport: Sendable {
         case broken
         /// The server did not take it.
         case refused
-        /// This version does not restore items of its type.
-        case notYet = "not available yet"
     }
 
     /// An item that was not restored.

@@ -148,7 +148,8 @@ extension Change {
         if let target = try find(conversation) { try grow(target, by: row) }
     }
 
-    private func openHashes(_ summary: MessageSummary, _ row: ItemRow, conversation: Int64) throws {
+    /// Notes by which Message-ID and subject later messages find this one.
+    func openHashes(_ summary: MessageSummary, _ row: ItemRow, conversation: Int64) throws {
         let statement = try database.cachedStatement(
             sql: "INSERT OR REPLACE INTO open_conversation (mailbox_id, hash, conv_id) VALUES (?, ?, ?)")
         if let subject = row.subject, !subject.isEmpty {

@@ -7,10 +7,11 @@ extension SandboxMailbox {
     public func grant(_ grant: Grant, onFolder id: Int64) throws {
         try server.change(mailboxID) { change in
             if grant.grantee == accountID { throw change.failure(.refused, "the owner needs no grant") }
+            let inherited = change.inheritedGrants(by: id)
             try change.editFolder(id) { folder in
-                var list = folder.grants.filter { $0.string("g") != grant.grantee || $0.integer("t") != grant.granteeType }
-                list.append(MetadataDictionary(grant))
-                folder.grants = list
+                // The first grant ends the inheritance: what was inherited is the folder's own from now on.
+                if !folder.row.flags.contains(.noInherit), folder.grants.isEmpty { folder.grants = inherited }
+                folder.grant(grant)
                 folder.row.flags.insert(.noInherit)
             }
             var logged = GrantAccess()
@@ -83,7 +84,26 @@ extension SandboxMailbox {
     }
 }
 
+extension Change {
+    /// The grants of the nearest folder above one that has its own.
+    fileprivate func inheritedGrants(by id: Int64) -> [MetadataDictionary] {
+        var above = state.folders[id]?.row.folderID
+        for _ in 0...state.folders.count {
+            guard let current = above, let folder = state.folders[current] else { return [] }
+            if folder.row.flags.contains(.noInherit) || !folder.grants.isEmpty { return folder.grants }
+            if folder.row.folderID == current { return [] }
+            above = folder.row.folderID
+        }
+        return []
+    }
+}
+
 extension FolderState {
+    /// Adds a grant; one to the same grantee is replaced.
+    mutating func grant(_ grant: Grant) {
+        grants = grants.filter { $0.string("g") != grant.grantee || $0.integer("t") != grant.granteeType } + [MetadataDictionary(grant)]
+    }
+
     /// The entries of the list `aclm.g`.
     var grants: [MetadataDictionary] {
         get {

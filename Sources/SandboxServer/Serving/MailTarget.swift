@@ -30,47 +30,98 @@ extension SandboxMailbox: TargetMailbox {
     /// All tags, unlisted ones too.
     public func tags() throws -> [TagRow] { try read { try TagTable.tags(mailbox: mailboxID, in: $0).map(\.row) } }
 
-    /// Changes colour, feed and flags where they differ.
-    public func updateFolder(_ id: Int64, with folder: NewFolder) throws {
-        guard let old = try item(id), old.type.isContainer else {
-            throw SandboxError(.noSuchItem, doing: "mailbox \(mailboxID)", reason: "there is no folder \(id)")
+    /// Creates a tag; its policy is not logged.
+    public func addTag(_ tag: TagRow) throws -> Int64 {
+        let id = try createTag(name: tag.name, color: tag.color)
+        guard let policy = tag.policy else { return id }
+        try server.restoring(mailboxID) { change in
+            change.state.tags[tag.name.lowercased()]?.row.policy = policy
+            change.markTag(tag.name.lowercased())
         }
-        let metadata = try MetadataDictionary(parsing: old.metadata)
-        if (metadata.integer("c") ?? 0) != folder.color { try setColor(folder.color, of: [id], type: .folder) }
-        if (metadata.string("url") ?? "") != folder.url { try setURL(folder.url, ofFolder: id) }
-        for flag in [Flags.subscribed, .excludeFreeBusy, .checked, .syncFolder, .sync, .noInferiors]
-        where old.flags.contains(flag) != folder.flags.contains(flag) {
-            try setFolderFlag(flag, on: folder.flags.contains(flag), folder: id)
-        }
+        return id
     }
 
-    /// Adds a message; one whose size is not the one announced is refused.
-    public func addMessage(_ message: NewMessage, content: @escaping ByteReader) throws -> Int64 {
-        try server.withIncoming({ try $0.receive(reading: content, now: $1) }) { blob in
-            guard blob.size == message.size else {
-                throw SandboxError(
-                    .blobDamaged, doing: "adding a message to mailbox \(mailboxID)",
-                    reason: "\(blob.size) bytes came instead of \(message.size)")
+    /// Adds an item; one with a content whose size is not the one announced is refused.
+    ///
+    /// Folders, messages and chats are logged as if a user had made them. For other items, and for what a record cannot say, the
+    /// rows are written as a raw restore does, without a record: whoever follows the log learns of them by a scan only.
+    public func addItem(_ item: NewItem) throws -> Int64 {
+        try receive([item.content] + item.revisions.map(\.content)) { blobs in
+            switch item.row.type {
+            case .folder, .message, .chat:
+                try server.change(mailboxID) { try $0.restore(item, blobs) }
+            default:
+                try server.restoring(mailboxID) { try $0.restore(item, blobs).0 }
             }
-            return try add(
-                blob, folder: message.folderID, flags: message.flags, tags: message.tags, date: message.date * 1000,
-                type: message.type)
         }
     }
 
-    /// Messages and chats of a folder with this digest and date.
-    public func findMessages(folderID: Int64, digest: String, date: Int64) throws -> [Int64] {
+    /// Writes the contents to the volume, calls `body`, and takes the incoming files away again.
+    private func receive<Result>(
+        _ contents: [NewItem.Content?], _ blobs: [IncomingBlob?] = [], _ body: ([IncomingBlob?]) throws -> Result
+    ) throws -> Result {
+        guard let content = contents.first else { return try body(blobs) }
+        let rest = Array(contents.dropFirst())
+        guard let content else { return try receive(rest, blobs + [nil], body) }
+        return try server.withIncoming({ try $0.receive(reading: content.reader, now: $1) }) { blob in
+            guard blob.size == content.size else {
+                throw SandboxError(
+                    .blobDamaged, doing: "adding an item to mailbox \(mailboxID)",
+                    reason: "\(blob.size) bytes came instead of \(content.size)")
+            }
+            return try receive(rest, blobs + [blob], body)
+        }
+    }
+
+    /// Changes what differs: of a folder colour, feed and flags by logged operations, the rest of the metadata without a record.
+    public func updateItem(_ row: ItemRow) throws {
+        guard let old = try item(row.id) else {
+            throw SandboxError(.noSuchItem, doing: "mailbox \(mailboxID)", reason: "there is no item \(row.id)")
+        }
+        if old.type.isContainer {
+            let (before, after) = try (MetadataDictionary(parsing: old.metadata), MetadataDictionary(parsing: row.metadata))
+            let color = after.integer("c") ?? 0
+            if (before.integer("c") ?? 0) != color { try setColor(color, of: [row.id], type: .folder) }
+            let url = after.string("url") ?? ""
+            if (before.string("url") ?? "") != url { try setURL(url, ofFolder: row.id) }
+            for flag in [Flags.subscribed, .excludeFreeBusy, .checked, .syncFolder, .sync, .noInferiors]
+            where old.flags.contains(flag) != row.flags.contains(flag) {
+                try setFolderFlag(flag, on: row.flags.contains(flag), folder: row.id)
+            }
+        }
+        try server.restoring(mailboxID) { try $0.update(row.id, toAttributesOf: row) }
+    }
+
+    /// Items of a folder with this type, date and digest, and name and subject where there is no digest.
+    public func findItems(like row: ItemRow) throws -> [Int64] {
         try read { database in
             try Int64.fetchAll(
                 database,
                 sql: """
-                    SELECT id FROM mail_item WHERE mailbox_id = ? AND folder_id = ? AND date = ? AND blob_digest = ?
-                    AND type IN (5, 16) ORDER BY id
+                    SELECT id FROM mail_item WHERE mailbox_id = ? AND folder_id = ? AND type = ? AND date = ? AND blob_digest IS ?
+                    AND (blob_digest IS NOT NULL OR name IS ? AND subject IS ?) ORDER BY id
                     """,
-                arguments: [mailboxID, folderID, date, digest])
+                arguments: [mailboxID, row.folderID, row.type.rawValue, row.date, row.blobDigest, row.name, row.subject])
         }
     }
 
     /// Whether the item is in the mailbox; the dumpster does not count.
     public func exists(_ id: Int64) throws -> Bool { try item(id) != nil }
+
+    /// Gives rights; those on a document are not logged.
+    public func grant(_ grant: Grant, onItem id: Int64) throws {
+        if try item(id)?.type.isContainer ?? true { return try self.grant(grant, onFolder: id) }
+        if grant.grantee == accountID {
+            throw SandboxError(.refused, doing: "mailbox \(mailboxID)", reason: "the owner needs no grant")
+        }
+        try server.restoring(mailboxID) { change in
+            let old = try change.item(id)
+            var holder = try FolderState(old)
+            holder.grant(grant)
+            var row = change.touched(old)
+            row.flags.insert(.noInherit)
+            row.metadata = holder.metadata.text()
+            try change.update(old, to: row)
+        }
+    }
 }
