@@ -24,6 +24,19 @@ struct RestoringMomentTests {
         #expect(report.selection.cut.next.map { $0.time / 1000 } == wanted + 1)
     }
 
+    @Test("R14: a change number includes what a look at the server completed of that change, and nothing later")
+    func completed() throws {
+        let bench = try RestoringBench()
+        try bench.commit(try bench.message(300, "as the log says"))
+        try bench.scan(upTo: 101, try bench.message(300, "as the server says"))
+        try bench.commit(try bench.message(301))
+        try bench.scan(upTo: 102, try bench.message(302))
+        let target = MemoryTarget()
+        let report = try bench.restore(.change(101), to: target)
+        #expect(target.mail == ["/Inbox": ["as the server says"]])
+        #expect(report.selection.cut.next?.change == 102)
+    }
+
     @Test("R14: a change number is a moment too")
     func changeNumber() throws {
         let bench = try RestoringBench()

@@ -37,11 +37,12 @@ public struct Selection: Sendable {
             cut = found
         case .change(let change):
             guard let found = try store.cut(account, change: change)
-                ?? Self.scan(account, including: change, lives, known.last, store)
+                ?? Self.scan(account, including: change, lives, store)
             else {
                 throw Self.tooEarly(account, moment, known.first)
             }
             cut = found
+            try includeScan(change, lives, store)
         }
         if let sequence {
             cut.last.sequence = sequence
@@ -69,19 +70,36 @@ public struct Selection: Sendable {
 
     /// The mailbox as the first scan saw it, when the change is in the scan and before all that the log told.
     private static func scan(
-        _ account: String, including change: Int64, _ lives: [HistoryLine], _ last: AccountChange, _ store: any StoreReading
+        _ account: String, including change: Int64, _ lives: [HistoryLine], _ store: any StoreReading
     ) throws -> Cut? {
         guard let scan = lives.first, let scanned = scan.fields["scanned_change"]?.int, change >= scanned else { return nil }
-        // The first numbered change is the one left out: no number below it is known to the store.
-        var unknown = change
-        var known = last.change
-        while let upper = known, upper > unknown + 1 {
-            let middle = unknown + (upper - unknown) / 2
-            if try store.cut(account, change: middle) == nil { unknown = middle } else { known = middle }
-        }
         return Cut(
             last: AccountChange(sequence: scan.sequence, time: scan.time, change: scanned, generation: scan.generation),
-            next: try known.flatMap { try store.cut(account, change: $0)?.last }, clockSteppedBack: false)
+            next: try first(account, after: change, store), clockSteppedBack: false)
+    }
+
+    /// The first numbered change after a number that is smaller than every one of the store, or in it.
+    private static func first(_ account: String, after change: Int64, _ store: any StoreReading) throws -> AccountChange? {
+        let floor = try store.cut(account, change: change)?.sequence
+        var unknown = change
+        var known = try store.cut(account, change: .max)?.last.change
+        while let upper = known, upper > unknown + 1 {
+            let middle = unknown + (upper - unknown) / 2
+            if try store.cut(account, change: middle)?.sequence == floor { unknown = middle } else { known = middle }
+        }
+        guard let found = try known.flatMap({ try store.cut(account, change: $0)?.last }), found.sequence != floor else { return nil }
+        return found
+    }
+
+    /// Takes in what a look at the server completed after the change: it saw nothing later.
+    private mutating func includeScan(_ change: Int64, _ lives: [HistoryLine], _ store: any StoreReading) throws {
+        let scan = lives.first {
+            $0.sequence > cut.sequence && $0.generation == cut.last.generation && $0.kind == "scan"
+                && $0.fields["scanned_change"]?.int ?? .max <= change
+        }
+        guard let scan else { return }
+        cut.last.sequence = scan.sequence
+        cut.next = try Self.first(account, after: change, store)
     }
 
     /// The mailbox just before its deletion, when that is the last thing known of it.
