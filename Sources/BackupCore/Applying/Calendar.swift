@@ -3,27 +3,28 @@ import RedoLog
 
 /// Appointments and tasks: existence, folder, flags and tags (formats/zimbra-redolog.md, section 7.9).
 ///
-/// Their metadata is computed by the server from the invitations; until a scan has read it the state says so.
+/// The invitations of the log are kept as they are; what the server computes from them (span, alarms, replies, the content) is not
+/// there until a scan has read it, and the state says so.
 extension MailboxChange {
     private static let doubt = "metadata: a calendar item is computed by the server from its invitations"
 
     /// The complete state: tags that it does not give are gone.
     mutating func setCalendarItem(_ item: SetCalendarItem) throws {
-        let first = item.series ?? item.exceptions.first
+        let invites = ((item.series.map { [$0] } ?? []) + item.exceptions).map(\.invite?.string)
         try putCalendarItem(
-            Int64(item.calendarItemID), folder: Int64(item.folderID), invite: first?.invite?.string,
+            Int64(item.calendarItemID), folder: Int64(item.folderID), invites: invites,
             flags: Flags(rawValue: Int64(item.flags ?? 0)), tags: (item.tags ?? []).map(\.string))
     }
 
     mutating func createInvite(_ invite: CreateInvite) throws {
         try putCalendarItem(
-            Int64(invite.calendarItemID), folder: Int64(invite.folderID), invite: invite.invite?.string, flags: [], tags: nil)
+            Int64(invite.calendarItemID), folder: Int64(invite.folderID), invites: [invite.invite?.string], flags: [], tags: nil)
     }
 
     /// The calendar item that a delivered invitation created.
     mutating func createCalendarItem(ofMessage message: CreateMessage) throws {
         try putCalendarItem(
-            Int64(message.calendarItemID), folder: Int64(message.folderID), invite: nil, flags: [], tags: nil,
+            Int64(message.calendarItemID), folder: Int64(message.folderID), invites: [], flags: [], tags: nil,
             type: message.folderID == 15 ? .task : .appointment)
     }
 
@@ -46,9 +47,11 @@ extension MailboxChange {
     }
 
     private mutating func putCalendarItem(
-        _ id: Int64, folder: Int64, invite: String?, flags: Flags, tags: [String]?, type: ItemType? = nil
+        _ id: Int64, folder: Int64, invites: [String?], flags: Flags, tags: [String]?, type: ItemType? = nil
     ) throws {
-        let map = (try? MetadataDictionary(parsing: invite)) ?? MetadataDictionary()
+        // One that cannot be read is left to the look at the server that the mark asks for.
+        let invites = invites.compactMap { try? MetadataDictionary(parsing: $0) }.filter { !$0.isEmpty }
+        let map = invites.first ?? MetadataDictionary()
         let before = try living(id)
         var state = before ?? ItemState(
             row: ItemRow(id: id, type: type ?? (map.integer("it") == 15 ? .task : .appointment)))
@@ -63,9 +66,38 @@ extension MailboxChange {
         }
         state.row.date = seconds
         if let summary = map.string("n") { state.row.subject = summary }
-        state.updateMetadata { $0["u"] = map["u"] ?? $0["u"] }
+        state.updateMetadata { metadata in
+            metadata["u"] = map["u"] ?? metadata["u"]
+            if !invites.isEmpty { metadata.setInvites(tags == nil ? metadata.invites.replacing(invites) : invites) }
+        }
         if !state.doubts.contains(Self.doubt) { state.doubts.append(Self.doubt) }
         mark("a calendar item's content is not in the log", candidates: [id])
         put(touching: state, content: true)
+    }
+}
+
+extension MetadataDictionary {
+    /// The invitations of a calendar item: the series, then its exceptions (formats/zimbra-items.md, section 3.9).
+    fileprivate var invites: [MetadataDictionary] { (0..<max(0, min(integer("nc") ?? 0, 10_000))).compactMap { dictionary("inv\($0)") } }
+
+    fileprivate mutating func setInvites(_ invites: [MetadataDictionary]) {
+        for key in keys where key.hasPrefix("inv") { self[key] = nil }
+        for (place, invite) in invites.enumerated() { self["inv\(place)"] = .dictionary(invite) }
+        self["nc"] = .integer(Int64(invites.count))
+        self["tzm"] = invites.first?["tzm"]
+    }
+}
+
+extension [MetadataDictionary] {
+    /// With others in the places of those for the same recurrence, or at the end.
+    fileprivate func replacing(_ others: [MetadataDictionary]) -> [MetadataDictionary] {
+        others.reduce(into: self) { invites, other in
+            let recurrence = other.dictionary("rid")?.string("dt")
+            if let place = invites.firstIndex(where: { $0.dictionary("rid")?.string("dt") == recurrence }) {
+                invites[place] = other
+            } else {
+                invites.append(other)
+            }
+        }
     }
 }
