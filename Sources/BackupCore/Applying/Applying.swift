@@ -33,7 +33,7 @@ extension MailboxChange {
                 Int64(item.itemID), path: item.path, parents: item.parents.map { (Int64($0.id), $0.uuid?.string) })
         case .renameFolderPath(let folder):
             try renameItemPath(Int64(folder.itemID), path: folder.path, parents: folder.parents.map { (Int64($0.id), nil) })
-        case .setFolderUrl(let set): try setMetadata(Int64(set.folderID), "url", text: set.url)
+        case .setFolderUrl(let set): try setFolderURL(set)
         case .setFolderDefaultView(let set):
             try setMetadata(Int64(set.folderID), "vt", set.defaultView > 0 ? .integer(Int64(set.defaultView)) : nil, always: false)
         case .setSubscriptionData(let set):
@@ -90,7 +90,7 @@ extension MailboxChange {
             // The number of the content stays, the date does not.
             let seconds = self.seconds
             try edit(Int64(note.itemID), always: true) { state in
-                state.row.subject = note.content?.string
+                state.row.subject = note.content.map { ColumnText.cut($0.string, to: 1024) }
                 state.row.date = seconds
             }
         case .createComment(let comment): try createComment(comment)

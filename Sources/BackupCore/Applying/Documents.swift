@@ -72,7 +72,7 @@ extension MailboxChange {
         row.folderID = Int64(note.folderID)
         row.indexID = row.id
         row.date = seconds
-        row.subject = note.content?.string
+        row.subject = note.content.map { ColumnText.cut($0.string, to: 1024) }
         var state = ItemState(row: row)
         state.updateMetadata {
             if note.color != 0 { $0["c"] = .integer(note.color) }
@@ -96,7 +96,7 @@ extension MailboxChange {
         row.uuid = comment.uuid?.string
         row.date = seconds
         row.size = Int64(comment.text?.string.utf16.count ?? 0)
-        row.subject = comment.text?.string
+        row.subject = comment.text.map { ColumnText.cut($0.string, to: 1024) }
         var state = ItemState(row: row)
         state.updateMetadata { $0["cr"] = comment.creatorID.map { .string($0.string) } }
         put(touching: state, content: true)

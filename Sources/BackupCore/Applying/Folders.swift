@@ -141,9 +141,13 @@ extension MailboxChange {
     mutating func grant(_ grant: GrantAccess) throws {
         let expiry = grant.expiry ?? 0
         let change = self
+        let inherited = try inheritedGrants(by: Int64(grant.itemID))
         try edit(Int64(grant.itemID), always: true) { state in
-            let grantee = change.text(grant.grantee)
+            let grantee = change.text(grant.grantee).flatMap { Self.everybody[$0] == nil ? $0 : nil }
+            let isFirst = !state.row.flags.contains(.noInherit)
             state.updateGrants { grants in
+                // The first grant ends the inheritance: what was inherited is the item's own from now on.
+                if isFirst, grants.isEmpty { grants = inherited }
                 grants.removeAll { Self.grantee(of: $0) == grantee && $0.integer("t") == Int64(grant.granteeType) }
                 var new = MetadataDictionary()
                 new["e"] = .integer(expiry)
@@ -157,12 +161,34 @@ extension MailboxChange {
         }
     }
 
+    /// The grants of the nearest folder above an item that has its own.
+    private func inheritedGrants(by id: Int64) throws -> [MetadataDictionary] {
+        var above = try living(id)?.row.folderID
+        for _ in 0..<1000 {
+            guard let current = above, let folder = try living(current) else { return [] }
+            if folder.row.flags.contains(.noInherit) || folder.metadata["aclm"] != nil {
+                return (folder.metadata.dictionary("aclm")?.list("g") ?? []).compactMap { if case .dictionary(let map) = $0 { map } else { nil } }
+            }
+            if folder.row.folderID == current { return [] }
+            above = folder.row.folderID
+        }
+        return []
+    }
+
     mutating func revoke(item: Int64, grantee: LogText?) throws {
         let wanted = text(grantee)
+        let everybody = wanted.flatMap { Self.everybody[$0] }
         try edit(item, always: true) { state in
-            state.updateGrants { grants in grants.removeAll { Self.grantee(of: $0) == wanted } }
+            state.updateGrants { grants in
+                grants.removeAll { everybody == nil ? Self.grantee(of: $0) == wanted : $0.integer("t") == everybody }
+            }
         }
     }
+
+    /// Ids that stand for all accounts and for the public: grantee types that have no id in the metadata.
+    private static let everybody: [String: Int64] = [
+        "00000000-0000-0000-0000-000000000000": 3, "99999999-9999-9999-9999-999999999999": 6,
+    ]
 
     private static func grantee(of grant: MetadataDictionary) -> String? { grant.string("g") }
 
@@ -187,8 +213,19 @@ extension MailboxChange {
         }
         try edit(item) { state in
             state.doubts.removeAll { $0.hasPrefix(Self.grantsDoubt) }
-            state.updateMetadata { $0["aclm"] = map.isEmpty ? nil : .dictionary(map) }
+            state.updateMetadata { $0["aclm"] = map.list("g")?.isEmpty ?? true ? nil : .dictionary(map) }
             if !map.isEmpty { state.row.flags.insert(.noInherit) }
+        }
+    }
+
+    /// Another feed begins anew: what is known of the old one's synchronisation goes.
+    mutating func setFolderURL(_ set: SetFolderUrl) throws {
+        let url = set.url.flatMap { $0.isEmpty ? nil : $0.string }
+        try edit(Int64(set.folderID), always: true) { state in
+            state.updateMetadata { metadata in
+                if metadata.string("url") != url { (metadata["sd"], metadata["sg"]) = (nil, nil) }
+                metadata["url"] = url.map { .string($0) }
+            }
         }
     }
 

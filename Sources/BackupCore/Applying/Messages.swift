@@ -50,6 +50,7 @@ extension MailboxChange {
             state.row.sender = sender
             let metadata = state.metadata
             state.updateMetadata {
+                $0["p3uid"] = nil
                 $0["ver"] = .integer((metadata.integer("ver") ?? 1) &+ 1)
                 $0["mdver"] = .integer((metadata.integer("mdver") ?? 1) &+ 2)
             }

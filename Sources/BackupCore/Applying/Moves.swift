@@ -77,6 +77,7 @@ extension MailboxChange {
                 continue
             }
             var new = newCopy(of: source, id: copy.new, uuid: copy.uuid, folder: target)
+            if new.metadata["p3uid"] != nil { new.updateMetadata { $0["p3uid"] = nil } }
             if source.row.type == .conversation {
                 new.row.folderID = FolderID.conversations
             } else if source.row.type == .message {
@@ -108,8 +109,8 @@ extension MailboxChange {
     mutating func imapCopyItems(_ copy: ImapCopyItem) throws {
         for entry in copy.copies {
             guard let source = try living(Int64(entry.sourceID)) else { continue }
-            let new = newCopy(
-                of: source, id: Int64(entry.newID), uuid: entry.newUUID?.string, folder: Int64(copy.targetFolderID))
+            var new = newCopy(of: source, id: Int64(entry.newID), uuid: nil, folder: Int64(copy.targetFolderID))
+            new.row.prevFolders = nil
             put(touching: new, content: true)
             if source.row.parentID != nil, source.row.type == .message {
                 try edit(source.row.id) { $0.row.parentID = nil }
@@ -121,7 +122,7 @@ extension MailboxChange {
         var new = source
         new.row.id = id
         new.row.uuid = uuid
-        new.row.imapID = source.row.imapID == nil ? nil : id
+        new.row.imapID = source.row.imapID == nil && source.row.type != .comment ? nil : id
         new.row.leave(at: change)
         new.row.folderID = folder
         new.row.recipients = nil

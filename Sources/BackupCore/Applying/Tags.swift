@@ -104,7 +104,10 @@ extension MailboxChange {
         let value = data.customMetadata.value?.string ?? ""
         let isEmpty = (try? MetadataDictionary(parsing: value).isEmpty) ?? false
         try edit(Int64(data.itemID), always: true) { state in
-            state.updateMetadata { $0["xd." + section] = isEmpty ? nil : .string(value) }
+            state.updateMetadata { metadata in
+                metadata["xd." + section] = isEmpty ? nil : .string(value)
+                metadata["p3uid"] = nil  // The server forgets it when it writes a message's metadata anew.
+            }
         }
     }
 

@@ -27,6 +27,7 @@ extension SandboxMailbox {
             for (key, value) in values { map[key] = .string(value) }
             var metadata = try MetadataDictionary(parsing: old.metadata)
             metadata["xd." + section] = values.isEmpty ? nil : .string(map.text(forColumn: false))
+            metadata["p3uid"] = nil  // The real server forgets it when it writes the metadata anew.
             metadata["mdver"] = .integer((metadata.integer("mdver") ?? 1) + 1)
             var row = change.touched(old)
             row.metadata = metadata.text()

@@ -96,6 +96,7 @@ extension Change {
         var metadata = try MetadataDictionary(parsing: text)
         metadata["mdver"] = .integer((metadata.integer("mdver") ?? 1) + step)
         metadata["ver"] = .integer((metadata.integer("ver") ?? 1) + 1)
+        metadata["p3uid"] = nil
         return metadata.text()
     }
 

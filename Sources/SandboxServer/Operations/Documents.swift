@@ -220,7 +220,7 @@ extension SandboxMailbox {
             row.folderID = FolderID.comments
             row.date = change.seconds
             row.size = Int64(text.utf16.count)
-            row.subject = text
+            row.subject = ColumnText.cut(text, to: 1024)
             row.uuid = UUIDText.random()
             var metadata = MetadataDictionary()
             metadata["cr"] = .string(accountID)

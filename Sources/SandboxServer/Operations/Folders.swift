@@ -190,7 +190,11 @@ extension SandboxMailbox {
     /// Sets or removes the address that a folder is filled from.
     public func setURL(_ url: String, ofFolder id: Int64) throws {
         try server.change(mailboxID) { change in
-            try change.editFolder(id) { $0.metadata["url"] = url.isEmpty ? nil : .string(url) }
+            try change.editFolder(id) { folder in
+                // Another feed begins anew.
+                if (folder.metadata.string("url") ?? "") != url { (folder.metadata["sd"], folder.metadata["sg"]) = (nil, nil) }
+                folder.metadata["url"] = url.isEmpty ? nil : .string(url)
+            }
             var logged = SetFolderUrl()
             logged.folderID = Int32(id)
             logged.url = LogText(url)

@@ -41,6 +41,10 @@ extension Change {
             throw failure(.alreadyExists, "\(state.path(of: target)) holds \"\(name)\" already")
         }
         row.flags.remove(.versioned)
+        if var metadata = try? MetadataDictionary(parsing: row.metadata), metadata["p3uid"] != nil {
+            metadata["p3uid"] = nil
+            row.metadata = metadata.text()
+        }
         // The copy shares its source's entry in the search index.
         row.flags.insert(.copied)
         if source.blobDigest != nil {
@@ -179,6 +183,11 @@ extension SandboxMailbox {
                 guard source.type == .message || source.type == .chat else { throw change.failure(.refused, "item \(id) is no message") }
                 var row = try change.copy(source, to: target, id: change.nextItemID())
                 row.parentID = source.parentID
+                // Such a copy has neither uuid nor former folders in its row; the log names a uuid all the same.
+                let uuid = row.uuid
+                row.uuid = nil
+                row.prevFolders = nil
+                row.metadata = source.metadata
                 try change.insert(row)
                 try change.markCopied(source)
                 if source.parentID != nil, var left = try change.find(id) {
@@ -190,7 +199,7 @@ extension SandboxMailbox {
                 var copy = ImapCopiedItem()
                 copy.sourceID = Int32(id)
                 copy.newID = Int32(row.id)
-                copy.newUUID = row.uuid.map { LogText($0) }
+                copy.newUUID = uuid.map { LogText($0) }
                 logged.copies.append(copy)
             }
             return (logged.copies.map { Int64($0.newID) }, Logged(.imapCopyItem(logged)))

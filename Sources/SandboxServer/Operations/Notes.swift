@@ -14,7 +14,7 @@ extension SandboxMailbox {
             row.folderID = folder
             row.indexID = row.id
             row.date = change.seconds
-            row.subject = text
+            row.subject = ColumnText.cut(text, to: 1024)
             var logged = CreateNote()
             logged.itemID = Int32(row.id)
             logged.folderID = Int32(folder)
@@ -35,7 +35,7 @@ extension SandboxMailbox {
         try server.change(mailboxID) { change in
             let old = try change.note(id)
             var row = change.touched(old)
-            row.subject = text
+            row.subject = ColumnText.cut(text, to: 1024)
             row.sender = ""
             row.date = change.seconds
             row.metadata = try Change.nextVersion(row.metadata, by: 1)
