@@ -1,6 +1,9 @@
 # The two commands of the README are `make demo` and `make test`; each does all the set-up on a Debian 12 with Swift 6.3.
 
-.PHONY: demo test kill lives build release packages clean
+# The data sets beside the project, or those among the tests' fixtures.
+DATASET ?= Tests/BackupCoreTests/Fixtures/small
+
+.PHONY: demo test conformance kill lives build release packages clean
 
 ## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
 demo: packages
@@ -10,6 +13,10 @@ demo: packages
 test: packages
 	Scripts/build-without-warnings
 	swift test --skip-build
+
+## conformance: backs up the recorded life in DATASET=<folder>, restores it at each instant, and compares with the real tables
+conformance: packages
+	@swift run -c release --quiet Conformance $(DATASET)
 
 ## kill: kills the service 100 times under load, and compares what is left with the server
 kill: build

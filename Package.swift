@@ -39,7 +39,7 @@ let package = Package(
         .target(
             name: "BackupCore",
             dependencies: [
-                "RedoLog", "BackupStore", "CGMime", .product(name: "Logging", package: "swift-log"),
+                "RedoLog", "BackupStore", "CGMime", "CZlib", .product(name: "Logging", package: "swift-log"),
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .target(
@@ -72,6 +72,10 @@ let package = Package(
 
         // What the tests and `make lives` share.
         .target(name: "LifeChecks", dependencies: ["BackupCore", "SandboxServer"], path: "Tests/LifeChecks"),
+        .executableTarget(
+            name: "Conformance",
+            dependencies: ["BackupCore", "SandboxServer", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Benchmarks/Conformance"),
         .executableTarget(
             name: "RedoLogGenerator",
             dependencies: ["RedoLog", "CLibcrypto", .product(name: "SystemPackage", package: "swift-system")],

@@ -131,6 +131,13 @@ extension MetadataDictionary {
         out += "e"
     }
 
+    /// A value's own text, for messages.
+    static func text(of value: Value) -> String {
+        var out = ""
+        write(value, to: &out)
+        return out
+    }
+
     private static func write(_ text: String, to out: inout String) { out += "\(text.utf16.count):\(text)" }
 
     private static func write(_ value: Value, to out: inout String) {

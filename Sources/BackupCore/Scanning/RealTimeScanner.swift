@@ -12,6 +12,9 @@ final class RealTimeScanner {
     /// … or this long after its first one.
     private static let groupTime = Duration.milliseconds(100)
 
+    /// Why an account is marked after the server's own crash recovery.
+    static let repeatedReason = "the server recovered from a crash and repeated changes under their old numbers"
+
     let source: any MailSource
     let store: StoreWriter
     let logger: Logger
@@ -77,7 +80,7 @@ final class RealTimeScanner {
             if pending > 0 { pendingCommits.append(transaction.commitTimestamp) }
             if pending >= Self.groupSize || pending > 0 && ContinuousClock.now - groupBegan >= Self.groupTime { try commit() }
         case .repeatedEnd(_, mailboxID: let mailbox, committed: _):
-            try mark(mailbox: mailbox, "the server recovered from a crash and repeated changes under their old numbers")
+            try mark(mailbox: mailbox, Self.repeatedReason)
         case .notice(let notice):
             try report(notice)
         case .caughtUp:
