@@ -20,6 +20,10 @@ final class RestoreExecution {
     private var batch: [(state: ItemState, folder: Int64)] = []
     /// Items that refer to others which had no id in the target yet.
     private var referring: Set<Int64> = []
+    /// Chooses an item's state, where it is not the selection's.
+    var choice: ((Int64) throws -> ItemState?)?
+    /// Whether the target is the mailbox that the items were in: an id that is there means the same item.
+    var isOwnMailbox = false
 
     init(
         store: any StoreReading, mailbox: any TargetMailbox, map: IDMap, spool: FilePath, report: RestoreReport,
@@ -36,8 +40,14 @@ final class RestoreExecution {
 
     /// - Throws: what ends the whole restore. A stop is told by the report.
     func run() throws {
+        try reportingStop(restoreAll)
+    }
+
+    /// Runs a part of a restore; a stop by request is told by the report.
+    func reportingStop(_ body: () throws -> Void) throws {
         do {
-            try restoreAll()
+            try body()
+            progress(report)
         } catch let error as CoreError where error.code == .stopped {
             report.isStopped = true
             // The rest of the batch was looked at and not reached: the next run asks for it.
@@ -61,7 +71,6 @@ final class RestoreExecution {
         try restoreMountpoints(plan)
         try restoreReferences()
         try restoreGrants(plan)
-        progress(report)
     }
 
     func checkStop() throws {
@@ -72,7 +81,7 @@ final class RestoreExecution {
     }
 
     /// Looks up the few items that were being written when the restore was interrupted: each is there, or it is not.
-    private func settleInFlight() throws {
+    func settleInFlight() throws {
         for id in try map.inFlight() {
             if let state = try selected(id), let folder = folderMap[state.row.folderID ?? 0], let target = try find(state, folder) {
                 map.finish(id, as: target)
@@ -84,7 +93,8 @@ final class RestoreExecution {
     }
 
     /// The state of an item at the selection's moment; nil where it is not there, or broken.
-    private func selected(_ id: Int64) throws -> ItemState? {
+    func selected(_ id: Int64) throws -> ItemState? {
+        if let choice { return try choice(id) }
         guard let latest = try store.item(report.selection.account, id),
             case .alive(let state) = try report.selection.state(of: latest, store)
         else { return nil }
@@ -117,7 +127,7 @@ final class RestoreExecution {
     }
 
     /// Puts an item into the batch, when it is one that is to be written.
-    private func take(_ state: ItemState) throws {
+    func take(_ state: ItemState) throws {
         report.asked += 1
         guard let folder = try folder(of: state) else { return }
         if case .restored(let target)? = try map.entry(of: state.row.id), try mailbox.exists(target) {
@@ -144,7 +154,7 @@ final class RestoreExecution {
         return home
     }
 
-    private func writeBatch() throws {
+    func writeBatch() throws {
         guard !batch.isEmpty else { return }
         // From here on a crash leaves these, and no others, to be looked up.
         try map.intend(batch.map(\.state.row.id))
@@ -229,7 +239,7 @@ extension RestoreExecution {
     func target(of id: Int64) throws -> Int64? {
         if let folder = folderMap[id] { return folder }
         if case .restored(let target)? = try map.entry(of: id) { return target }
-        return nil
+        return isOwnMailbox && (try mailbox.exists(id)) ? id : nil
     }
 
     /// The row as it goes into a folder of the target, with the target's ids; grants come later.
@@ -253,7 +263,7 @@ extension RestoreExecution {
     }
 
     /// Completes the metadata of items that refer to others, when all have their ids.
-    private func restoreReferences() throws {
+    func restoreReferences() throws {
         for id in referring.sorted() {
             try checkStop()
             guard let state = try selected(id), let target = try target(of: id) else { continue }
