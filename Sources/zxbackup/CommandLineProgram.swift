@@ -91,6 +91,8 @@ private func commandType(_ name: String) -> (any Command.Type)? {
     case "rebuildIndex": RebuildIndex.self
     case "doRestoreOnNewAccount": DoRestoreOnNewAccount.self
     case "doExportMailbox": DoExportMailbox.self
+    case "doUndelete": DoUndelete.self
+    case "doItemRestore": DoItemRestore.self
     default: nil
     }
 }

@@ -39,8 +39,11 @@ final class LivingMailbox {
         execution = RestoreExecution(
             store: store, mailbox: mailbox, map: map, spool: stateFolder,
             report: RestoreReport(source: account.entry, destination: entry, selection: selection), stop: stop, progress: progress)
-        let life = try store.state(of: .mailbox(account.entry.id)).flatMap { MailboxLife(fields: $0.fields) }
-        execution.isOwnMailbox = info.serverID == target.identity.id && entry.id == account.entry.id && life?.mailboxID == mailbox.mailboxID
+        let life = try store.state(of: .mailbox(account.entry.id)).flatMap {
+            MailboxLife(accountID: account.entry.id, fields: $0.fields)
+        }
+        execution.isOwnMailbox = info.serverID == target.identity.id && entry.id == account.entry.id
+            && life?.mailboxID == mailbox.mailboxID
         execution.targetFolders = TargetFolders(try mailbox.folders())
     }
 

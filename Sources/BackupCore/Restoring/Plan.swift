@@ -67,7 +67,6 @@ enum WellKnownFolder {
     static let userRoot: Int64 = 1
     static let root: Int64 = 11
     static let inbox: Int64 = 2
-    static let trash: Int64 = 3
 
     /// Where an item goes whose folder is not known.
     static func home(of type: ItemType) -> Int64 {

@@ -92,7 +92,7 @@ public struct Undelete: Sendable {
             let alive = lines.lastIndex(where: { $0.fields["deleted"]?.bool != true }), lines[alive + 1].sequence > window.start
         else { return nil }
         // Before it went, an item was mostly moved to Trash: its own folder is the one before.
-        let trash = WellKnownFolder.trash
+        let trash = FolderID.trash
         let home = toOriginalFolders ? lines[...alive].last { $0.fields["deleted"]?.bool != true && $0.fields["folder"]?.int != trash } : nil
         let line = lines[alive]
         guard var state = ItemState(id: id, fields: line.fields, blobs: line.blobs) else { return nil }

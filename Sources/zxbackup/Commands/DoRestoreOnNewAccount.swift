@@ -11,21 +11,31 @@ enum DoRestoreOnNewAccount: Command {
             source: try invocation.required("source_account"), destination: try invocation.required("destination_account"),
             moment: try moment(try invocation.date("date")))
         restore.hidesInGAL = invocation.flag("hide_in_gal")
-        let showsProgress = invocation.options.progress
         StopRequest.install()
         let report = try restore.run(
             from: store, to: try configuration.openTarget(), stateFolder: configuration.stateFolder,
-            stop: { StopRequest.isMade },
-            progress: { if showsProgress { console.errors(" Restored items:                   \($0.restored)/\($0.asked)\n") } })
+            stop: { StopRequest.isMade }, progress: progress(invocation, console))
+        return write(report, invocation, console)
+    }
+
+    /// Prints a report, and says how the command ends.
+    static func write(_ report: RestoreReport, _ invocation: Invocation, _ console: Console) -> CommandStatus {
         if invocation.options.json { console.write(.object(report.json)) } else { show(report, console) }
         return status(of: report)
+    }
+
+    /// Tells of the figures so far, where progress is asked for.
+    static func progress(_ invocation: Invocation, _ console: Console) -> (RestoreReport) -> Void {
+        let shows = invocation.options.progress
+        return { if shows { console.errors(" Restored items:                   \($0.restored)/\($0.asked)\n") } }
     }
 
     static func status(of report: RestoreReport) -> CommandStatus {
         report.isStopped ? .stopped : report.isComplete ? .successful : .failed
     }
 
-    private static func moment(_ date: DateExpression?) throws -> RestoreMoment {
+    /// The moment that a date means.
+    static func moment(_ date: DateExpression?) throws -> RestoreMoment {
         switch date {
         case .second(let second): .second(second)
         case .change(let change): .change(change)

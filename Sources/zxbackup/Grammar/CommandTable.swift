@@ -117,14 +117,31 @@ enum CommandTable {
             "doUndelete", "Brings back what was deleted between two dates.",
             [
                 .mandatory("account", .account), .mandatory("start_date", .date(words: ["first"])), .mandatory("end_date", .date(words: ["last"])),
-                .optional("target_original_folder", .boolean, "false"), applyHSM, notifications,
-            ]),
+                backupPath, .optional("target_original_folder", .boolean, "false"), applyHSM, notifications,
+            ],
+            examples: [
+                .init(
+                    command: "doUndelete john@example.com \"27/02/2014 00:00:00\" \"28/02/2014 23:59:59\"",
+                    meaning: "Brings back what was deleted on these two days, below a folder undelete_dd_MM_yy of today."),
+                .init(
+                    command: "doUndelete john@example.com first last target_original_folder true",
+                    meaning: "Brings back everything into the folders it was in, with a tag of that name."),
+            ],
+            notes: ["What is alive again is left alone. Run again with the same dates, it restores nothing twice."], availability: .built),
         CommandSpecification(
             "doItemRestore", "Restores one item.",
             [
                 .mandatory("account_name", .account), .mandatory("item_id", .number), .optional("date", .date(words: ["last"]), "last"),
-                .optional("restore_folder", .text),
-            ]),
+                backupPath, .optional("restore_folder", .text),
+            ],
+            examples: [
+                .init(
+                    command: "doItemRestore john@example.com 24700",
+                    meaning: "Brings the item back as it was last, into its folder, which comes back too if it is gone."),
+                .init(
+                    command: "doItemRestore john@example.com 24700 date \"28/02/2014 10:15:10\" restore_folder /Restored",
+                    meaning: "Puts it, as it was at that second, into another folder."),
+            ], availability: .built),
         CommandSpecification(
             "doExportMailbox", "Writes a mailbox as of a date into plain files.",
             [

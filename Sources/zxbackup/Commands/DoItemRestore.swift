@@ -1,0 +1,22 @@
+import BackupCore
+import BackupStore
+
+/// `doItemRestore`: one item, back into its mailbox.
+enum DoItemRestore: Command {
+    static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
+        let configuration = try invocation.configuration()
+        guard let item = Int64(try invocation.required("item_id")) else {
+            throw UsageError("item_id is no number", invocation.command)
+        }
+        let (store, _) = try invocation.openReader()
+        defer { store.close() }
+        let restore = ItemRestore(
+            account: try invocation.required("account_name"), item: item,
+            moment: try DoRestoreOnNewAccount.moment(try invocation.date("date")), folder: invocation["restore_folder"])
+        StopRequest.install()
+        let report = try restore.run(
+            from: store, to: try configuration.openTarget(), stateFolder: configuration.stateFolder,
+            stop: { StopRequest.isMade }, progress: DoRestoreOnNewAccount.progress(invocation, console))
+        return DoRestoreOnNewAccount.write(report, invocation, console)
+    }
+}
