@@ -36,8 +36,11 @@ public struct ItemRestore: Sendable {
             of: known, selection: selection, limit: limit, purpose: "item:\(moment)/\(folder ?? "")", from: store, to: target,
             stateFolder: stateFolder, stop: stop, progress: progress)
         living.execution.choice = { $0 == item ? state : nil }
-        return try living.run {
+        let place = {
             if let folder { living.execution.folderMap[state.row.folderID ?? 0] = try living.folder(at: folder) }
+        }
+        return try living.run(prepare: place) {
+            try place()
             try living.take(state)
         }
     }

@@ -48,9 +48,15 @@ final class LivingMailbox {
     }
 
     /// Runs a restore to its end, and lets go of the id map.
-    func run(_ body: () throws -> Void) throws -> RestoreReport {
+    ///
+    /// - Parameter prepare: makes the folder that items go into, where they do not go where they were.
+    func run(prepare: () throws -> Void, _ body: () throws -> Void) throws -> RestoreReport {
         do {
             try execution.reportingStop {
+                let inFlight = try map.inFlight()
+                if !inFlight.isEmpty { try prepare() }
+                // Where they were being written to: there they are looked up.
+                for id in inFlight { _ = try execution.selected(id).flatMap { try folder($0.row.folderID ?? 0) } }
                 try execution.settleInFlight()
                 try body()
                 try execution.writeBatch()

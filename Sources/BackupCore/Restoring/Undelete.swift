@@ -38,7 +38,10 @@ public struct Undelete: Sendable {
             stateFolder: stateFolder, stop: stop, progress: progress)
         living.execution.choice = { id in try store.item(known.entry.id, id).flatMap { try undeleted($0, window, living) } }
         var presumed = 0
-        let report = try living.run {
+        let makeBase = {
+            if !toOriginalFolders, living.base == nil { living.base = try living.folder(at: LivingMailbox.undeleteName) }
+        }
+        return try living.run(prepare: makeBase) {
             // Comments after the documents that they belong to.
             for comments in [false, true] {
                 try store.items(known.entry.id, .all) { latest in
@@ -46,13 +49,12 @@ public struct Undelete: Sendable {
                     let isComment = latest.fields["type"]?.string == ItemType.comment.name
                     guard isComment == comments, let state = try undeleted(latest, window, living) else { return }
                     if latest.isPresumed { presumed += 1 }
-                    if !toOriginalFolders, living.base == nil { living.base = try living.folder(at: LivingMailbox.undeleteName) }
+                    try makeBase()
                     try living.take(state)
                 }
             }
             if presumed > 0 { living.execution.report.warn("\(presumed) of the deletions are presumed: the log does not name them.") }
         }
-        return report
     }
 
     /// What the window is in commit sequences: after the first, up to the second.
