@@ -239,7 +239,7 @@ extension RestoreExecution {
     func target(of id: Int64) throws -> Int64? {
         if let folder = folderMap[id] { return folder }
         if case .restored(let target)? = try map.entry(of: id) { return target }
-        return isOwnMailbox && (try mailbox.exists(id)) ? id : nil
+        return try isOwnMailbox && mailbox.exists(id) ? id : nil
     }
 
     /// The row as it goes into a folder of the target, with the target's ids; grants come later.
