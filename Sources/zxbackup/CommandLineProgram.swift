@@ -91,6 +91,7 @@ private func commandType(_ name: String) -> (any Command.Type)? {
     case "rebuildIndex": RebuildIndex.self
     case "doRestoreOnNewAccount": DoRestoreOnNewAccount.self
     case "doExportMailbox": DoExportMailbox.self
+    case "doRestoreDeletedAccount": DoRestoreDeletedAccount.self
     case "doUndelete": DoUndelete.self
     case "doItemRestore": DoItemRestore.self
     default: nil

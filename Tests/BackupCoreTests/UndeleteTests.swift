@@ -146,6 +146,84 @@ struct UndeleteTests {
         #expect(throws: CoreError.self) { try restore(bench, 99_999) }
     }
 
+    /// A history written by hand, and a server that has the account.
+    private func target(of bench: RestoringBench) -> MemoryTarget {
+        let target = MemoryTarget()
+        target.state.accounts[bench.account] = AccountEntry(id: bench.account, name: "ann@example.com")
+        return target
+    }
+
+    private func item(_ id: Int64, _ type: ItemType, in folder: Int64, _ name: String? = nil, metadata: String? = nil) -> ItemState {
+        var row = ItemRow(id: id, type: type)
+        row.folderID = folder
+        row.name = name
+        row.subject = name
+        row.metadata = metadata
+        return ItemState(row: row)
+    }
+
+    private func undelete(_ bench: RestoringBench, to target: MemoryTarget) throws -> RestoreReport {
+        let store = try StoreReader(opening: bench.backupPath)
+        defer { store.close() }
+        return try Undelete(account: "ann@example.com", start: nil, end: .last)
+            .run(from: store, to: target, stateFolder: bench.stateFolder)
+    }
+
+    @Test("Every type comes back: contacts, appointments, tasks, notes, documents with their comments, searches")
+    func allTypes() throws {
+        let bench = try RestoringBench()
+        var document = item(300, .document, in: 2, "plan.txt", metadata: "d2:ct10:text/plain1:vi10ee")
+        document.blob = try bench.store.stageBlob(Array("the plan".utf8))
+        document.row.blobDigest = document.blob?.id.description
+        var comment = item(299, .comment, in: 2)
+        comment.row.parentID = 300
+        let items = [
+            document, comment, item(301, .contact, in: 2, metadata: "d3:fldd9:firstName3:Annee"), item(302, .appointment, in: 2, "tea"),
+            item(303, .task, in: 2, "tidy"), item(304, .note, in: 2, "note"), item(305, .searchFolder, in: 1, "unread"),
+            item(306, .conversation, in: 9),
+        ]
+        try bench.commit(items)
+        try bench.commit(items.map { bench.deleted($0) })
+        let target = target(of: bench)
+        let report = try undelete(bench, to: target)
+        #expect(report.addsUp && report.unrestored.isEmpty, "\(report.text)")
+        let back = target.state.messages
+        #expect(Set(back.map(\.row.type)) == [.document, .comment, .contact, .appointment, .task, .note])
+        let made = try #require(back.first { $0.row.type == .document })
+        #expect(made.bytes == Array("the plan".utf8) && made.row.metadata == document.row.metadata)
+        #expect(back.first { $0.row.type == .comment }?.row.parentID == made.id, "the comment belongs to the new document")
+        #expect(target.state.folders.values.contains { $0.type == .searchFolder && $0.name == "unread" })
+        #expect(Set(back.compactMap(\.row.folderID)).count == 1)
+    }
+
+    @Test("What cannot be had is classed, and the rest is restored")
+    func unrestored() throws {
+        let bench = try RestoringBench()
+        let states = try (300..<306).map { try bench.message($0) }
+        var unread = states[5]
+        unread.blob = nil
+        try bench.commit(Array(states.dropLast()) + [unread])
+        try bench.commit((states.dropLast() + [unread]).map { bench.deleted($0) })
+        try bench.store.checkpoint()
+        try FileManager.default.removeItem(at: bench.file(of: states[0]))
+        var bytes = try Data(contentsOf: bench.file(of: states[1]))
+        bytes[bytes.count / 2] ^= 0x55
+        try bytes.write(to: bench.file(of: states[1]))
+        let target = target(of: bench)
+        target.fault = { _, name in name.hasPrefix("addItem") && target.state.messages.count == 2 ? .refused : nil }
+        let report = try undelete(bench, to: target)
+        #expect(report.addsUp && report.asked > report.restored)
+        let reasons = Dictionary(grouping: report.unrestored, by: \.id).mapValues { $0[0].reason }
+        #expect(reasons[301] == .broken && reasons[305] == .readError && reasons[300] != nil)
+        #expect(reasons.values.contains(.refused) && target.state.messages.count == 2)
+    }
+
+    @Test("An account that the server does not have is refused, with the command that brings it back")
+    func noAccount() throws {
+        let bench = try RestoringBench()
+        #expect { _ = try undelete(bench, to: MemoryTarget()) } throws: { "\($0)".contains("doRestoreOnNewAccount") }
+    }
+
     /// A clock that a test sets.
     private final class Clock: @unchecked Sendable {
         // Unchecked: one thread.

@@ -129,6 +129,29 @@ struct EndToEndTests {
         #expect(continued.status == .successful && continued.text.contains("Restored Items: 1\n"), "\(continued.errors)")
     }
 
+    @Test("doUndelete, doItemRestore and doRestoreDeletedAccount bring back what was deleted")
+    func deleted() throws {
+        let place = try Workplace()
+        _ = try place.server.createAccount(name: "bob@example.com")
+        let mailbox = try place.server.openMailbox("bob@example.com")
+        #expect(place.zx("init").status == .successful)
+        #expect(place.zx("serve", "--once").status == .successful)
+        let item = try place.server.deliver(Workplace.message("One"), to: ["bob@example.com"])[0].itemID
+        try mailbox.delete([item])
+        #expect(place.zx("serve", "--once").status == .successful)
+        try place.server.close()
+
+        let undelete = place.zx("doUndelete", "bob@example.com", "first", "last", "target_original_folder", "true")
+        #expect(undelete.status == .successful && undelete.text.contains("Restored Items: 1\n"), "\(undelete.errors)\(undelete.text)")
+        let one = place.zx("--json", "doItemRestore", "bob@example.com", "\(item)", "restore_folder", "/Out")
+        #expect(one.status == .successful && one.text.contains(#""restored_items":1"#), "\(one.errors)\(one.text)")
+        let out = try #require(try mailbox.folder(at: "/Out"))
+        #expect(try mailbox.items(inFolder: out).map(\.subject) == ["One"])
+        #expect(try mailbox.items(inFolder: 2).map { $0.tags.first?.hasPrefix("undelete_") } == [true])
+        let alive = place.zx("doRestoreDeletedAccount", "bob@example.com", "bob2@example.com")
+        #expect(alive.status == .failed && alive.errors.contains("not deleted"))
+    }
+
     @Test("Unknown accounts and items are refused in words")
     func unknown() throws {
         let place = try Workplace()

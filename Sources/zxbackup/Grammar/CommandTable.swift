@@ -111,8 +111,13 @@ enum CommandTable {
             "doRestoreDeletedAccount", "Restores a deleted account as it was at the moment of its deletion.",
             [
                 .mandatory("source_account", .account), .mandatory("destination_account", .text), .optional("date", .date(words: ["last"]), "last"),
-                hideInGAL, applyHSM, notifications,
-            ]),
+                backupPath, hideInGAL, applyHSM, notifications,
+            ],
+            examples: [
+                .init(
+                    command: "doRestoreDeletedAccount john@example.com john.back@example.com",
+                    meaning: "Brings John's account back as it was just before its deletion."),
+            ], availability: .built),
         CommandSpecification(
             "doUndelete", "Brings back what was deleted between two dates.",
             [
