@@ -58,11 +58,12 @@ struct KillTests {
         for number in 0..<kills {
             let service = try start(configuration, "serve")
             // Every other time while it starts, else while it commits.
-            if number % 2 == 0 { try waitForCommit(bench, after: sequences.last ?? 0, service) }
+            if number % 2 == 0 { waitForCommit(bench, service) }
             usleep(.random(in: 20_000...900_000, using: &generator))
             kill(service.processIdentifier, SIGKILL)
             service.waitUntilExit()
-            sequences.append(try lastSequence(bench))
+            // A reader of a path whose writer was killed makes an index of its own, which takes its time.
+            if number % 10 == 0 { sequences.append(try lastSequence(bench)) }
         }
         let failure = load.stop()
         #expect(failure == nil, "seed \(seed)")
@@ -76,8 +77,7 @@ struct KillTests {
         #expect(differences == [], "seed \(seed)")
         let doubled = try doubled(bench)
         #expect(doubled == [], "seed \(seed)")
-        let advances = zip(sequences, sequences.dropFirst()).count { $0 < $1 }
-        print("killed \(kills) times, seed \(seed): \(sequences.last ?? 0) transactions; \(advances) of the runs had committed some")
+        print("killed \(kills) times, seed \(seed): \(sequences.last ?? 0) transactions; on the way \(sequences.dropLast())")
     }
 
     private func start(_ configuration: String, _ words: String...) throws -> Process {
@@ -91,8 +91,19 @@ struct KillTests {
         return process
     }
 
-    private func waitForCommit(_ bench: Bench, after sequence: UInt64, _ service: Process) throws {
-        while service.isRunning, try lastSequence(bench) <= sequence { usleep(20_000) }
+    /// Waits until the journal has grown by a group of some size.
+    private func waitForCommit(_ bench: Bench, _ service: Process) {
+        let start = journalBytes(bench)
+        while service.isRunning, journalBytes(bench) < start + 20_000 { usleep(5_000) }
+    }
+
+    private func journalBytes(_ bench: Bench) -> Int64 {
+        let folder = bench.backupPath.appending("journal").string
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.reduce(0) { sum, name in
+            let attributes = try? FileManager.default.attributesOfItem(atPath: folder + "/" + name)
+            return sum + ((attributes?[.size] as? NSNumber)?.int64Value ?? 0)
+        }
     }
 
     private func lastSequence(_ bench: Bench) throws -> UInt64 {
