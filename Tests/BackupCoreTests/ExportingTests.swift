@@ -249,10 +249,11 @@ struct ExportingTests {
         try bench.commit(try (0..<40).map { try bench.message(300 + $0, in: 2, bytes: [UInt8](repeating: UInt8(65 + $0), count: 20_000)) })
         let disk = bench.folder.path.appending("disk")
         try #require(Self.smallDisk(disk, bytes: 400_000))
-        defer { _ = try? OtherProgram.run("/bin/umount", [disk.string]) }
         #expect { _ = try bench.export(format, name: "disk/out") } throws: {
             let error = $0 as? CoreError
             return error?.code == .destinationUnwritable && "\($0)".contains("the destination is full") && "\($0)".contains("Make room")
         }
+        // It would be busy if a file were still open there.
+        _ = try OtherProgram.run("/bin/umount", [disk.string])
     }
 }

@@ -111,6 +111,7 @@ final class ExportFile {
     /// Where this writing began; nil for a file that it made.
     private let start: Int64?
     private var buffer: [UInt8] = []
+    private var isOpen = true
 
     /// nil when something of that name is there.
     init?(creating path: FilePath) throws {
@@ -136,6 +137,8 @@ final class ExportFile {
         }
     }
 
+    deinit { try? closeOnce() }  // Left open only by what ended the whole export, and is told.
+
     func write(_ bytes: UnsafeRawBufferPointer) throws {
         if buffer.count + bytes.count > Self.bufferBytes { try flush() }
         if bytes.count > Self.bufferBytes { try put(bytes) } else { buffer.append(contentsOf: bytes) }
@@ -153,14 +156,20 @@ final class ExportFile {
             let time = timespec(tv_sec: Int(clamping: min(max(date, 0), 1 << 33)), tv_nsec: 0)
             guard futimens(descriptor.rawValue, [time, time]) == 0 else { throw failed(Errno(rawValue: errno)) }
         }
-        do { try descriptor.close() } catch { throw ExportFolder.failure(path, error) }
+        do { try closeOnce() } catch { throw ExportFolder.failure(path, error) }
+    }
+
+    private func closeOnce() throws {
+        guard isOpen else { return }
+        isOpen = false
+        try descriptor.close()
     }
 
     /// Takes back what was written.
     func abandon() throws {
         let result = start.map { ftruncate(descriptor.rawValue, off_t($0)) } ?? unlink(path.string)
         let cause = Errno(rawValue: errno)
-        try? descriptor.close()  // What was written through it is gone.
+        try? closeOnce()  // What was written through it is gone.
         guard result == 0 else { throw ExportFolder.failure(path, cause) }
     }
 
@@ -174,8 +183,5 @@ final class ExportFile {
         do { try descriptor.writeAll(bytes) } catch { throw failed(error) }
     }
 
-    private func failed(_ cause: any Error) -> CoreError {
-        try? descriptor.close()  // The write that failed is what is told.
-        return ExportFolder.failure(path, cause)
-    }
+    private func failed(_ cause: any Error) -> CoreError { ExportFolder.failure(path, cause) }
 }
