@@ -27,7 +27,9 @@ struct RedoLogCommandTests {
     private static func object(_ json: Data, without key: String) throws -> NSDictionary {
         let object = try #require(try JSONSerialization.jsonObject(with: json) as? NSDictionary)
         let result = NSMutableDictionary()
-        for (name, value) in object where name as? String != key { result.setObject(value, forKey: name as! NSString) }
+        for (name, value) in object {
+            if let name = name as? String, name != key { result.setObject(value, forKey: NSString(string: name)) }
+        }
         return result
     }
 

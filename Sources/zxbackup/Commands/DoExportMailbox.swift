@@ -16,7 +16,7 @@ enum DoExportMailbox: Command {
         try refuse(destination, inside: path)
         let export = MailboxExport(
             account: try invocation.required("account"), destination: destination,
-            moment: RestoreMoment(try invocation.date("date")), format: invocation["format"].flatMap { ExportFormat(rawValue: $0.lowercased()) } ?? .eml)
+            moment: try DoRestoreOnNewAccount.moment(try invocation.date("date")), format: invocation["format"].flatMap { ExportFormat(rawValue: $0.lowercased()) } ?? .eml)
         let showsProgress = invocation.options.progress
         StopRequest.install()
         let report = try export.run(
@@ -46,57 +46,30 @@ enum DoExportMailbox: Command {
     }
 
     private static func show(_ report: ExportReport, _ console: Console) {
-        let cut = report.selection.cut
         var block = KeyValueBlock("export", [
             .pair("account", "\(report.account.name) (\(report.account.id))"),
             .pair("destination path", report.destination.string),
             .pair("format", report.format.rawValue),
-            .pair("last change included", text(cut.last)),
-            .pair("first change left out", cut.next.map(text) ?? "none: the backup holds nothing later"),
-            .pair("folders", "\(report.folders)"),
-            .pair("bytes", "\(report.bytes)"),
         ])
+        report.selection.addCut(to: &block)
+        block.add("folders", "\(report.folders)")
+        block.add("bytes", "\(report.bytes)")
         for warning in report.warnings { block.add("warning", warning) }
-        for mark in report.selection.marks {
-            let ids = mark.candidates.map(String.init).joined(separator: ",")
-            block.add("needs scan", mark.reason + (ids.isEmpty ? "" : "; items in doubt: \(ids)"))
-        }
+        report.selection.addMarks(to: &block)
         console.write(block)
         console.write("\n" + report.text)
-    }
-
-    private static func text(_ change: AccountChange) -> String {
-        TimeText.local(change.time) + (change.change.map { " (change \($0))" } ?? "")
-    }
-}
-
-extension RestoreMoment {
-    /// The moment that a date of the command line means; no date and any word mean the latest state.
-    fileprivate init(_ date: DateExpression?) {
-        switch date {
-        case .second(let second): self = .second(second)
-        case .change(let change): self = .change(change)
-        default: self = .last
-        }
     }
 }
 
 extension ExportReport {
     /// The report for programs.
     fileprivate var json: JSONObject {
-        func json(_ change: AccountChange) -> JSONValue {
-            var members: JSONObject = ["time": .string(TimeText.iso(change.time)), "seq": .int(Int64(change.sequence))]
-            members["change"] = change.change.map { .int($0) }
-            return .object(members)
-        }
         return [
             "account": .object(["name": .string(account.name), "id": .string(account.id)]),
             "destination_path": .string(destination.string), "format": .string(format.rawValue),
-            "last_change_included": json(selection.cut.last), "first_change_left_out": selection.cut.next.map(json) ?? .null,
+            "last_change_included": selection.lastChangeJSON, "first_change_left_out": selection.nextChangeJSON,
             "stopped": .bool(isStopped), "warnings": .array(warnings.map { .string($0) }),
-            "needs_scan": .array(selection.marks.map {
-                .object(["reason": .string($0.reason), "items": .array($0.candidates.map { .int($0) })])
-            }),
+            "needs_scan": selection.marksJSON,
             "asked_items": .int(asked), "exported_items": .int(exported),
             "left_out_items": .object(JSONObject(leftOut.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .int($0.value)) })),
             "unexported_items": .array(unexported.map {

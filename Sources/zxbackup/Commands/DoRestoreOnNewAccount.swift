@@ -44,44 +44,28 @@ enum DoRestoreOnNewAccount: Command {
     }
 
     private static func show(_ report: RestoreReport, _ console: Console) {
-        let cut = report.selection.cut
         var block = KeyValueBlock("restore", [
             .pair("source account", "\(report.source.name) (\(report.source.id))"),
             .pair("destination account", "\(report.destination.name) (\(report.destination.id))"),
-            .pair("last change included", text(cut.last)),
-            .pair("first change left out", cut.next.map(text) ?? "none: the backup holds nothing later"),
         ])
+        report.selection.addCut(to: &block)
         if report.isContinued { block.add("continued", "an interrupted restore, as of the same change") }
         for warning in report.warnings { block.add("warning", warning) }
-        for mark in report.selection.marks {
-            let ids = mark.candidates.map(String.init).joined(separator: ",")
-            block.add("needs scan", mark.reason + (ids.isEmpty ? "" : "; items in doubt: \(ids)"))
-        }
+        report.selection.addMarks(to: &block)
         console.write(block)
         console.write("\n" + report.text)
-    }
-
-    private static func text(_ change: AccountChange) -> String {
-        TimeText.local(change.time) + (change.change.map { " (change \($0))" } ?? "")
     }
 }
 
 extension RestoreReport {
     /// The report for programs.
     fileprivate var json: JSONObject {
-        func json(_ change: AccountChange) -> JSONValue {
-            var members: JSONObject = ["time": .string(TimeText.iso(change.time)), "seq": .int(Int64(change.sequence))]
-            members["change"] = change.change.map { .int($0) }
-            return .object(members)
-        }
         func json(_ account: AccountEntry) -> JSONValue { .object(["name": .string(account.name), "id": .string(account.id)]) }
         return [
             "source_account": json(source), "destination_account": json(destination),
-            "last_change_included": json(selection.cut.last), "first_change_left_out": selection.cut.next.map(json) ?? .null,
+            "last_change_included": selection.lastChangeJSON, "first_change_left_out": selection.nextChangeJSON,
             "continued": .bool(isContinued), "stopped": .bool(isStopped), "warnings": .array(warnings.map { .string($0) }),
-            "needs_scan": .array(selection.marks.map {
-                .object(["reason": .string($0.reason), "items": .array($0.candidates.map { .int($0) })])
-            }),
+            "needs_scan": selection.marksJSON,
             "asked_items": .int(asked), "restored_items": .int(restored), "skipped_items": .int(skipped),
             "unrestored_items": .array(unrestored.map {
                 .object(["id": .int($0.id), "reason": .string($0.reason.rawValue), "detail": .string($0.detail)])
