@@ -97,18 +97,20 @@ struct HistoryTests {
         #expect(try store.open().recovery.isClean)
     }
 
-    @Test("R5: a checkpoint makes histories durable before it counts", arguments: [true, false])
-    func checkpointed(reliableSyncfs: Bool) throws {
+    @Test("R5: a checkpoint makes histories durable before it counts", arguments: [true, false], [true, false])
+    func checkpointed(reliableSyncfs: Bool, anAccountChanges: Bool) throws {
         let store = try StoreOnDisk(reliableSyncfs: reliableSyncfs)
         let writer = try store.open()
         let domain = HistoryKey.directory(.domains, "d1")
         try writer.append(StoreTransaction(account: nil, time: 1, states: [NewState(key: domain, fields: ["name": "example.com"])]))
+        if anAccountChanges { try writer.append(message(1, time: 1, change: 1)) }
         try writer.commit()
         try writer.checkpoint()
         store.crash(writer, .synced)
         for name in store.files("journal/segment-").dropLast() { store.disk.vanish(name) }
         store.removeIndex()
         let again = try store.open()
+        if anAccountChanges { #expect(try again.history(of: .item(account: account, id: 1)).lines.count == 1) }
         #expect(try again.history(of: domain).lines.count == 1, "without the sealed segments, from the history alone")
         #expect(try again.entries(of: .domains) == ["d1"])
         again.abandon()

@@ -12,9 +12,9 @@ struct CheckpointMaking<Files: FileSystem> {
     func make(
         _ committed: FileStoreWriter<Files>.Committed, _ segment: SegmentWriter<Files>, _ index: StoreIndex
     ) throws -> SegmentWriter<Files> {
-        let batches = files.hasReliableSyncfs(path.root)
-        if batches { try synchronise() }  // Elsewhere each append to a history was synced by itself.
-        try writeStats(committed, index, batches: batches)
+        let batches = files.hasReliableSyncfs(path.root)  // Elsewhere each append to a history was synced by itself.
+        let isSynced = try writeStats(committed, index, batches: batches)
+        if batches, !isSynced { try synchronise() }
         let now = options.now()
         let header = SegmentHeader(
             storeID: identity.storeID, firstSequence: committed.sequence + 1, previousEnd: segment.end,
@@ -38,7 +38,10 @@ struct CheckpointMaking<Files: FileSystem> {
         }
     }
 
-    private func writeStats(_ committed: FileStoreWriter<Files>.Committed, _ index: StoreIndex, batches: Bool) throws {
+    /// Returns whether an account had changed: the sync before its marks count has then made all histories durable.
+    private func writeStats(
+        _ committed: FileStoreWriter<Files>.Committed, _ index: StoreIndex, batches: Bool
+    ) throws -> Bool {
         var last: Int64 = 0
         while true {
             let page = try index.use("making a checkpoint") { statements in
@@ -46,7 +49,7 @@ struct CheckpointMaking<Files: FileSystem> {
                     (account, try statements.stat(of: account, sequence: committed.sequence))
                 }
             }
-            guard let end = page.last else { return }
+            guard let end = page.last else { return last > 0 }
             last = end.0.number
             try write(page.map { ($0.0.account, $0.1) }, batches: batches)
         }
