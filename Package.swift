@@ -6,6 +6,7 @@ let package = Package(
     products: [
         .library(name: "RedoLog", targets: ["RedoLog"]),
         .library(name: "BackupStore", targets: ["BackupStore"]),
+        .library(name: "BackupStoreTesting", targets: ["BackupStoreTesting"]),
         .library(name: "BackupCore", targets: ["BackupCore"]),
         .library(name: "SandboxServer", targets: ["SandboxServer"]),
         .executable(name: "zxbackup", targets: ["zxbackup"]),
@@ -36,6 +37,9 @@ let package = Package(
                 "CShims", "CZlib", "CLibcrypto", "CLibisal", .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]),
+        .target(
+            name: "BackupStoreTesting",
+            dependencies: ["BackupStore", .product(name: "SystemPackage", package: "swift-system")]),
         .target(
             name: "BackupCore",
             dependencies: [
@@ -68,6 +72,10 @@ let package = Package(
         // Measurements, run by hand (Benchmarks/README.md).
         .executableTarget(
             name: "FollowLatency", dependencies: ["BackupCore", "SandboxServer"], path: "Benchmarks/FollowLatency"),
+        .executableTarget(
+            name: "Searches",
+            dependencies: ["BackupStoreTesting", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Benchmarks/Searches"),
         .executableTarget(name: "Lives", dependencies: ["LifeChecks"], path: "Benchmarks/Lives"),
 
         // What the tests and `make lives` share.
@@ -83,7 +91,7 @@ let package = Package(
 
         .testTarget(
             name: "RedoLogTests", dependencies: ["RedoLog"], exclude: ["Fixtures"]),
-        .testTarget(name: "BackupStoreTests", dependencies: ["BackupStore"]),
+        .testTarget(name: "BackupStoreTests", dependencies: ["BackupStore", "BackupStoreTesting"]),
         .testTarget(
             name: "BackupCoreTests", dependencies: ["BackupCore", "SandboxServer", "LifeChecks", "CZlib"], exclude: ["Fixtures"]),
         .testTarget(

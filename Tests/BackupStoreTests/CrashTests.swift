@@ -1,3 +1,4 @@
+import BackupStoreTesting
 import SystemPackage
 import Testing
 
@@ -20,7 +21,7 @@ struct StandardRun {
     }
 
     /// Runs to the end or to the first error.
-    mutating func run(on disk: SimulatedDisk, at path: FilePath, compressionLevel: Int = 2) throws {
+    mutating func run(on disk: SimulatedFileSystem, at path: FilePath, compressionLevel: Int = 2) throws {
         if try disk.status(path.appending("zxbackup.json")) == nil {
             try FileStoreWriter.create(path, serverID: "server-1", files: disk)
         }
@@ -98,13 +99,13 @@ func checkInvariants<Store: StoreReading>(_ store: Store, _ acknowledged: Standa
 struct CrashTests {
     /// Runs until `call`, crashes, reopens twice, looks, and finishes the run.
     private func crash(
-        at call: Int, _ survival: SimulatedDisk.Survival, tornBytes: Int = 0, reliableSyncfs: Bool = true, dropIndex: Bool = false
+        at call: Int, _ survival: Survival, tornBytes: Int = 0, reliableSyncfs: Bool = true, dropIndex: Bool = false
     ) throws -> Bool {
         let folder = TemporaryFolder()
         let path = folder.appending("backup")
         try PosixFileSystem().makeFolder(path)
         try PosixFileSystem().makeFolder(path.appending("index"))
-        let disk = SimulatedDisk(base: path, reliableSyncfs: reliableSyncfs)
+        let disk = SimulatedFileSystem(base: path, reliableSyncfs: reliableSyncfs)
         disk.faults = [.init(call: call, error: nil, tornBytes: tornBytes)]
         var run = StandardRun()
         do {

@@ -1,3 +1,4 @@
+import BackupStoreTesting
 import SystemPackage
 import Testing
 
@@ -6,7 +7,7 @@ import Testing
 @Suite("Histories")
 struct HistoryTests {
     /// A store whose item 5 has six lines, all durable by a checkpoint.
-    private func store() throws -> (StoreOnDisk, HistoryFiles<SimulatedDisk>, String) {
+    private func store() throws -> (StoreOnDisk, HistoryFiles<SimulatedFileSystem>, String) {
         let store = try StoreOnDisk()
         let writer = try store.open()
         for n in 1...6 {

@@ -1,3 +1,4 @@
+import BackupStoreTesting
 import SystemPackage
 import Testing
 
@@ -92,7 +93,7 @@ struct ModelTests {
                 committed = pending
                 steps.append("remove \(id)")
             default:
-                let survival: SimulatedDisk.Survival =
+                let survival: Survival =
                     switch Int.random(in: 0..<3, using: &generator) {
                     case 0: .synced
                     case 1: .everything

@@ -1,4 +1,5 @@
 import Glibc
+import BackupStoreTesting
 import SystemPackage
 import Testing
 

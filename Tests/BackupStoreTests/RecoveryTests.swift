@@ -1,3 +1,4 @@
+import BackupStoreTesting
 import SystemPackage
 import Testing
 

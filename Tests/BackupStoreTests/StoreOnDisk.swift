@@ -1,3 +1,4 @@
+import BackupStoreTesting
 import SystemPackage
 
 @testable import BackupStore
@@ -6,27 +7,27 @@ import SystemPackage
 final class StoreOnDisk {
     let folder = TemporaryFolder()
     let path: FilePath
-    var disk: SimulatedDisk
+    var disk: SimulatedFileSystem
     var options = StoreOptions()
 
     init(reliableSyncfs: Bool = true) throws {
         path = folder.appending("backup")
         try PosixFileSystem().makeFolder(path)
         try PosixFileSystem().makeFolder(path.appending("index"))
-        disk = SimulatedDisk(base: path, reliableSyncfs: reliableSyncfs)
+        disk = SimulatedFileSystem(base: path, reliableSyncfs: reliableSyncfs)
         try FileStoreWriter.create(path, serverID: "server-1", files: disk)
     }
 
-    func open() throws -> FileStoreWriter<SimulatedDisk> {
+    func open() throws -> FileStoreWriter<SimulatedFileSystem> {
         try FileStoreWriter(opening: path, serverID: "server-1", options: options, files: disk)
     }
 
-    func reader() throws -> FileStoreReader<SimulatedDisk> {
+    func reader() throws -> FileStoreReader<SimulatedFileSystem> {
         try FileStoreReader(opening: path, files: disk)
     }
 
     /// The machine crashes; the next `open` finds what survived.
-    func crash(_ writer: FileStoreWriter<SimulatedDisk>, _ survival: SimulatedDisk.Survival = .synced) {
+    func crash(_ writer: FileStoreWriter<SimulatedFileSystem>, _ survival: Survival = .synced) {
         writer.abandon()
         disk = disk.afterCrash(survival)
     }

@@ -1,0 +1,16 @@
+import BackupStore
+import Glibc
+import SystemPackage
+
+/// Folders of the machine that a search made.
+enum FolderTree {
+    /// Removes a folder and all in it, as far as it can.
+    static func remove(_ path: FilePath) {
+        let files = PosixFileSystem()
+        for entry in (try? files.list(path)) ?? [] {
+            let child = path.appending(entry.name)
+            if entry.isFolder { remove(child) } else { try? files.remove(child) }
+        }
+        _ = path.withPlatformString { rmdir($0) }
+    }
+}
