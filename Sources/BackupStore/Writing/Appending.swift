@@ -6,7 +6,7 @@ extension FileStoreWriter {
     /// - Returns: the commit sequence it will have.
     @discardableResult
     public func append(_ transaction: StoreTransaction) throws -> UInt64 {
-        try lock.locked {
+        try working("appending a transaction") {
             for state in transaction.states { _ = try check(state) }
             let sequence = try begin(transaction)
             for state in transaction.states { try add(state) }
@@ -18,7 +18,7 @@ extension FileStoreWriter {
     /// Begins a transaction too large for memory; its `states` may be empty or a first part.
     @discardableResult
     public func begin(_ transaction: StoreTransaction) throws -> UInt64 {
-        try lock.locked {
+        try working("appending a transaction") {
             try refuseUnnoticedLoss()
             try makeReady()
             guard group.open == nil else { throw invalid("a transaction is open already") }
@@ -29,7 +29,9 @@ extension FileStoreWriter {
             if !header.marks.isEmpty { header.marks = try newMarks(of: transaction) }
             try droppingOnError {
                 try index.begin()
-                try segment!.append { JournalRecord.append(begin: header, to: &$0) }
+                var written = header
+                if BrokenRule.breaks(.r4) { written.position = nil }
+                try segment!.append { JournalRecord.append(begin: written, to: &$0) }
                 try index.use("appending a transaction") { try $0.apply(header) }
             }
             for blob in transaction.heldBlobs { group.blobs[blob.id, default: 0] += 1 }
@@ -40,7 +42,7 @@ extension FileStoreWriter {
 
     /// Adds a state to the open transaction.
     public func add(_ state: NewState) throws {
-        try lock.locked {
+        try working("appending a state") {
             guard let header = group.open else { throw invalid("no transaction is open") }
             var state = state
             state.blobs = try check(state)
@@ -78,7 +80,7 @@ extension FileStoreWriter {
 
     /// Completes the open transaction.
     public func end() throws {
-        try lock.locked {
+        try working("appending a transaction") {
             guard let header = group.open else { throw invalid("no transaction is open") }
             try droppingOnError { try segment!.append { JournalRecord.append(end: header.sequence, to: &$0) } }
             group.open = nil
@@ -90,9 +92,11 @@ extension FileStoreWriter {
 
     /// Drops what was appended since the last commit. Blobs stay staged.
     public func rollback() throws {
-        try lock.locked {
+        try working("dropping what was not committed") {
             hasUnnoticedLoss = false
-            guard let segment, index.inTransaction || segment.hasPending else { return }
+            // What a failed commit wrote stands behind the last acknowledged group of a segment that is abandoned (R10): a frame
+            // after it would prove it.
+            guard mustReopen == nil, let segment, index.inTransaction || segment.hasPending else { return }
             index.rollback()
             resetGroup()
             do {

@@ -4,7 +4,10 @@ extension FileStoreWriter {
     /// - Parameter source: fills the buffer and returns the count, 0 at the end.
     /// - Returns: the reference to name in states. Equal bytes are kept once.
     public func stageBlob(_ source: ByteSource) throws -> BlobReference {
-        try blobs.stage(source) { id in try recordedBlob(id) }
+        try readyToStage()
+        return try describingErrors("writing a blob", path.blobs.string, but: source) { source in
+            try blobs.stage(source) { id in try recordedBlob(id) }
+        }
     }
 
     /// Stages a blob that is in memory.
@@ -14,7 +17,13 @@ extension FileStoreWriter {
 
     /// Stages a blob that is in memory.
     public func stageBlob(_ bytes: UnsafeRawBufferPointer) throws -> BlobReference {
-        try blobs.stage(bytes) { id in try recordedBlob(id) }
+        try readyToStage()
+        return try describingErrors("writing a blob", path.blobs.string) { try blobs.stage(bytes) { id in try recordedBlob(id) } }
+    }
+
+    /// Reopening drops what is staged, so it comes first.
+    private func readyToStage() throws {
+        try working("writing a blob") { if mustReopen != nil { try makeReady() } }
     }
 
     private func recordedBlob(_ id: BlobID) throws -> BlobReference? {
