@@ -1,3 +1,5 @@
+import SystemPackage
+
 /// Why something about a backup path did not work: what was being done, on what, and what an administrator can do.
 ///
 /// A program switches on ``code``; a person reads ``description``. The set of codes is open: new ones may come.
@@ -77,5 +79,58 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         if let cause { text += ": \(cause)" }
         if !remedy.isEmpty { text += ". \(remedy)" }
         return text
+    }
+}
+
+extension StoreError {
+    /// What a bare error of a system call means, where it was met.
+    init(_ error: Errno, doing: String, subject: String) {
+        let (code, remedy): (Code, String) =
+            switch error {
+            case .noSpace, .diskQuotaExceeded:
+                (.noSpace, "Make room: the file system, its inodes or a quota are used up. Nothing committed is lost")
+            case .permissionDenied, .notPermitted:
+                (.inputOutput, "Everything below the backup path must belong to the user that the service runs as")
+            case .tooManyOpenFiles, .tooManyOpenFilesInSystem: (.inputOutput, "Raise the limit of open files (ulimit -n)")
+            case .readOnlyFileSystem: (.inputOutput, "The file system is mounted for reading only; the kernel's log may say why")
+            case .staleNFSFileHandle: (.inputOutput, "The network file system lost the file; mount it again")
+            default: (.inputOutput, "Look at the kernel's log for errors of the disk, and try again")
+            }
+        self.init(code, doing: doing, subject: subject, remedy: remedy, cause: error)
+    }
+}
+
+/// The same for a call that calls back: what the caller's own closure throws is handed on as it is.
+func describingErrors<Argument, Value, Result>(
+    _ doing: String, _ subject: @autoclosure () -> String, but callback: (Argument) throws -> Value,
+    _ body: ((Argument) throws -> Value) throws -> Result
+) throws -> Result {
+    var thrown: (any Error)?
+    do {
+        return try withoutActuallyEscaping(callback) { callback in
+            try body { argument in
+                do {
+                    return try callback(argument)
+                } catch {
+                    thrown = error
+                    throw error
+                }
+            }
+        }
+    } catch {
+        if let thrown { throw thrown }
+        guard let error = error as? Errno else { throw error }
+        throw StoreError(error, doing: doing, subject: subject())
+    }
+}
+
+/// Runs a call of the store; a bare error of a system call leaves it as what it means.
+func describingErrors<Result>(
+    _ doing: String, _ subject: @autoclosure () -> String, _ body: () throws -> Result
+) throws -> Result {
+    do {
+        return try body()
+    } catch let error as Errno {
+        throw StoreError(error, doing: doing, subject: subject())
     }
 }

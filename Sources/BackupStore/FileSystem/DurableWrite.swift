@@ -31,7 +31,7 @@ extension FileSystem {
 
     /// Makes a folder unless it is there; true if it was made.
     @discardableResult
-    func makeFolderIfMissing(_ path: FilePath) throws -> Bool {
+    package func makeFolderIfMissing(_ path: FilePath) throws -> Bool {
         do {
             try makeFolder(path)
             return true
@@ -51,7 +51,7 @@ extension FileSystem {
     }
 
     /// Removes a file unless it is gone already.
-    func removeIfThere(_ path: FilePath) throws {
+    package func removeIfThere(_ path: FilePath) throws {
         do { try remove(path) } catch let error as Errno where error == .noSuchFileOrDirectory {}
     }
 

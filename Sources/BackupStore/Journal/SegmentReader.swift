@@ -77,7 +77,7 @@ final class SegmentReader<Files: FileSystem> {
         let checksum = payload.withUnsafeBytes { payload in
             head.withUnsafeBytes { crc32(payload, continuing: crc32(UnsafeRawBufferPointer(rebasing: $0[..<32]))) }
         }
-        return checksum == header.checksum ? (header, payload) : nil
+        return checksum == header.checksum || BrokenRule.breaks(.r6) ? (header, payload) : nil
     }
 
     /// The whole group that begins at an offset, nil if there is none.

@@ -38,6 +38,7 @@ final class SegmentWriter<Files: FileSystem> {
             try file.sync()
         }
         try bytes.withUnsafeBytes { try file.write($0, at: 0) }
+        if BrokenRule.breaks(.r13) { try file.truncate(to: offset + 64 << 10) }
         try file.sync()
         try files.syncFolder(path.journal)
     }
@@ -72,6 +73,8 @@ final class SegmentWriter<Files: FileSystem> {
     func commit(lastSequence: UInt64) throws -> JournalGroup {
         try writeFrame(flags: FrameHeader.closes, lastSequence: lastSequence)
         do {
+            if !BrokenRule.breaks(.r3) { try file.syncData() }
+        } catch where BrokenRule.breaks(.r10) {
             try file.syncData()
         } catch {
             throw StoreError(

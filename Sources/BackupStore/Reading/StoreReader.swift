@@ -33,28 +33,32 @@ public final class FileStoreReader<Files: FileSystem>: StoreReading, @unchecked 
     public init(opening path: FilePath, temporaryFolder: FilePath? = nil, files: Files) throws {
         self.files = files
         self.path = BackupPath(path)
-        identity = try StoreIdentity.read(files, self.path)
-        histories = HistoryFiles(files: files, path: self.path)
-        copy = try StoreInstance.isCopy(files, self.path)
-        if !copy, let index = try Self.ownIndex(files, self.path, identity) {
-            self.index = index
-            privateFolder = nil
-            recovery = RecoveryReport()
-            checkpoint = try JournalFolder(files, self.path).checkpoints.last?.sequence ?? 0
-            return
-        }
-        let folder = try Self.makePrivateFolder(temporaryFolder)
         do {
-            var recovery = try Recovery(files, self.path, identity, isCopy: copy)
-            if copy { try recovery.findCuts() }
-            index = try StoreIndex(writing: folder.appending("index.sqlite"))
-            try recovery.rebuild(index, overlays: true)
-            self.recovery = recovery.report
-            checkpoint = recovery.checkpoint?.sequence ?? recovery.floor
-            privateFolder = folder
-        } catch {
-            Self.removePrivateFolder(folder)
-            throw error
+            identity = try StoreIdentity.read(files, self.path)
+            histories = HistoryFiles(files: files, path: self.path)
+            copy = try StoreInstance.isCopy(files, self.path)
+            if !copy, let index = try Self.ownIndex(files, self.path, identity) {
+                self.index = index
+                privateFolder = nil
+                recovery = RecoveryReport()
+                checkpoint = try JournalFolder(files, self.path).checkpoints.last?.sequence ?? 0
+                return
+            }
+            let folder = try Self.makePrivateFolder(temporaryFolder)
+            do {
+                var recovery = try Recovery(files, self.path, identity, isCopy: copy)
+                if copy { try recovery.findCuts() }
+                index = try StoreIndex(writing: folder.appending("index.sqlite"))
+                try recovery.rebuild(index, overlays: true)
+                self.recovery = recovery.report
+                checkpoint = recovery.checkpoint?.sequence ?? recovery.floor
+                privateFolder = folder
+            } catch {
+                Self.removePrivateFolder(folder)
+                throw error
+            }
+        } catch let error as Errno {
+            throw StoreError(error, doing: "opening the backup path for reading", subject: path.string)
         }
     }
 
@@ -139,7 +143,9 @@ public final class FileStoreReader<Files: FileSystem>: StoreReading, @unchecked 
     /// All states that the history holds, without those that a copy cut.
     public func history(of key: HistoryKey) throws -> History {
         try lock.locked {
-            var history = try histories.history(of: key)
+            var history = try describingErrors("reading the history of \(key)", path.root.string) {
+                try histories.history(of: key)
+            }
             let (overlays, cuts) = try index.use("reading the history of \(key)") {
                 (try $0.overlays(of: key), try $0.cuts(of: key))
             }
@@ -192,7 +198,7 @@ public final class FileStoreReader<Files: FileSystem>: StoreReading, @unchecked 
 
     /// Hands out a blob's bytes.
     public func readBlob(_ id: BlobID, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-        try files.readBlob(id, in: path, body)
+        try describingErrors("reading blob \(id)", path.blob(id).string, but: body) { try files.readBlob(id, in: path, $0) }
     }
 }
 

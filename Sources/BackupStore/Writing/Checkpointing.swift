@@ -3,7 +3,7 @@ extension FileStoreWriter {
     public func checkpoint() throws { try checkpoint(always: false) }
 
     func checkpoint(always: Bool) throws {
-        try lock.locked {
+        try working("making a checkpoint") {
             try makeReady()
             guard group.transactions == 0, group.open == nil else { throw invalid("transactions are not committed") }
             try makeCheckpoint(always: always)

@@ -7,7 +7,7 @@ extension FileStoreWriter {
     /// needs them writes them from the journal. When it throws, nothing of the group is committed, and all blobs staged since
     /// the last commit are gone.
     public func commit() throws {
-        try lock.locked {
+        try working("committing") {
             try refuseUnnoticedLoss()
             guard group.open == nil else { throw invalid("a transaction is open") }
             guard group.transactions > 0, let segment else { return }

@@ -17,7 +17,7 @@ extension FileStoreWriter {
 
     /// Makes the index anew from histories and journal.
     public func rebuildIndex() throws {
-        try lock.locked {
+        try working("making the index anew") {
             try makeReady()
             guard group.transactions == 0, group.open == nil else { throw invalid("transactions are not committed") }
             try remakeIndex()

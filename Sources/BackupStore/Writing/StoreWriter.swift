@@ -77,7 +77,9 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
     /// Makes a backup path in an empty folder, or in a new one.
     /// - Throws: `notEmpty` where the folder holds anything, `foreignBackup` where that is Zextras Backup's data.
     public static func create(_ path: FilePath, serverID: String, files: Files) throws {
-        try StoreCreation.create(BackupPath(path), serverID: serverID, files)
+        try describingErrors("making a backup path", path.string) {
+            try StoreCreation.create(BackupPath(path), serverID: serverID, files)
+        }
     }
 
     /// Opens a path for writing: takes the lock, recovers what a crash left behind, brings the index up to date.
@@ -87,51 +89,55 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
         self.files = files
         self.path = BackupPath(path)
         self.options = options
-        identity = try StoreIdentity.read(files, self.path)
-        guard identity.serverID == serverID else {
-            throw StoreError(
-                .wrongServer, doing: "opening the backup path for writing",
-                subject: "\(path) belongs to server \(identity.serverID), not to \(serverID)",
-                remedy: "Reading it is allowed. To write, use a backup path of this server")
-        }
-        let isCopy = try StoreInstance.isCopy(files, self.path)
-        guard !isCopy || !options.refusesCopies else {
-            throw StoreError(
-                .isCopy, doing: "opening the backup path for writing", subject: path.string,
-                remedy: "It is a copy: readers make an index of their own, and writing would make it an original")
-        }
-        try StoreCreation.refuseCaseInsensitive(self.path, files)
-        writerLock = try WriterLock(files, self.path)
         do {
-            try StoreCreation.removeUnfinished(self.path, files)
-            root = try files.openFolder(self.path.root)
-            blobs = try BlobStore(files: files, path: self.path, level: options.compressionLevel)
-            histories = HistoryFiles(files: files, path: self.path)
-            let opened = try Self.recover(
-                files, self.path, identity, options, isCopy: isCopy, reopening: nil)
-            (index, segment, committed, recovery) = (opened.index, opened.segment, opened.committed, opened.report)
-            group.sequence = committed.sequence
-            group.position = committed.position
-        } catch {
-            writerLock.release()
-            throw error
+            identity = try StoreIdentity.read(files, self.path)
+            guard identity.serverID == serverID else {
+                throw StoreError(
+                    .wrongServer, doing: "opening the backup path for writing",
+                    subject: "\(path) belongs to server \(identity.serverID), not to \(serverID)",
+                    remedy: "Reading it is allowed. To write, use a backup path of this server")
+            }
+            let isCopy = try StoreInstance.isCopy(files, self.path)
+            guard !isCopy || !options.refusesCopies else {
+                throw StoreError(
+                    .isCopy, doing: "opening the backup path for writing", subject: path.string,
+                    remedy: "It is a copy: readers make an index of their own, and writing would make it an original")
+            }
+            try StoreCreation.refuseCaseInsensitive(self.path, files)
+            writerLock = try WriterLock(files, self.path)
+            do {
+                try StoreCreation.removeUnfinished(self.path, files)
+                root = try files.openFolder(self.path.root)
+                blobs = try BlobStore(files: files, path: self.path, level: options.compressionLevel)
+                histories = HistoryFiles(files: files, path: self.path)
+                let opened = try Self.recover(
+                    files, self.path, identity, options, isCopy: isCopy, reopening: nil)
+                (index, segment, committed, recovery) = (opened.index, opened.segment, opened.committed, opened.report)
+                group.sequence = committed.sequence
+                group.position = committed.position
+            } catch {
+                writerLock.release()
+                throw error
+            }
+            if recovery.wasCopy {
+                // The instance may name this folder only when no copied checkpoint counts any more (R7).
+                try checkpoint(always: true)
+                try StoreInstance.write(files, self.path)
+            } else if recovery.replayed > options.replayLimit {
+                // Else a service that is killed again and again before its next checkpoint would have more to replay each time.
+                try checkpoint()
+            }
+            indexStatus = try files.status(self.path.indexFile)
+        } catch let error as Errno {
+            throw StoreError(error, doing: "opening the backup path for writing", subject: path.string)
         }
-        if recovery.wasCopy {
-            // The instance may name this folder only when no copied checkpoint counts any more (R7).
-            try checkpoint(always: true)
-            try StoreInstance.write(files, self.path)
-        } else if recovery.replayed > options.replayLimit {
-            // Else a service that is killed again and again before its next checkpoint would have more to replay each time.
-            try checkpoint()
-        }
-        indexStatus = try files.status(self.path.indexFile)
     }
 
     deinit { try? close() }  // Whoever wants to know of errors closes the writer.
 
     /// Makes a checkpoint and gives the lock back. What was not committed is dropped.
     public func close() throws {
-        try lock.locked {
+        try working("closing the backup path") {
             guard !isClosed else { return }
             isClosed = true
             defer {
@@ -145,7 +151,7 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
     }
 
     /// Leaves everything as a crash of the process would: nothing is finished, the lock is gone.
-    func abandon() {
+    package func abandon() {
         lock.locked {
             guard !isClosed else { return }
             isClosed = true
@@ -153,6 +159,11 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
             index.close()
             writerLock.release()
         }
+    }
+
+    /// One call of the writer at a time; errors of system calls leave it as what they mean.
+    func working<Result>(_ doing: String, _ body: () throws -> Result) throws -> Result {
+        try lock.locked { try describingErrors(doing, path.root.string, body) }
     }
 
     // MARK: State

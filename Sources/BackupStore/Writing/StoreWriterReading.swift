@@ -56,11 +56,11 @@ extension FileStoreWriter {
 
     /// Hands out a committed blob's bytes.
     public func readBlob(_ id: BlobID, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-        try files.readBlob(id, in: path, body)
+        try describingErrors("reading blob \(id)", path.blob(id).string, but: body) { try files.readBlob(id, in: path, $0) }
     }
 
     private func reading<Result>(_ body: (StoreIndex) throws -> Result) throws -> Result {
-        try lock.locked {
+        try working("reading the backup path") {
             // After an error the index may lag behind what is committed.
             if mustReopen != nil { try makeReady() }
             return try body(index)
