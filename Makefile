@@ -3,7 +3,7 @@
 # The data sets beside the project, or those among the tests' fixtures.
 DATASET ?= Tests/BackupCoreTests/Fixtures/small
 
-.PHONY: demo test conformance kill lives build release packages clean
+.PHONY: demo test conformance kill lives torture faults build release packages clean
 
 ## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
 demo: packages
@@ -26,6 +26,17 @@ kill: build
 N ?= 1000
 lives: packages
 	@swift run -c release --quiet Lives $(N)
+
+## torture: a crash at each of POINTS calls of random work; SEED=s CALL=c repeats one
+POINTS ?= 100000
+SEED ?= 1
+torture: packages
+	@swift run -c release --quiet Searches torture $(POINTS) $(SEED) $(CALL)
+
+## faults: every call of the runs of SEEDS seeds fails once with each error
+SEEDS ?= 4
+faults: packages
+	@swift run -c release --quiet Searches faults $(SEEDS)
 
 ## build: debug build
 build: packages

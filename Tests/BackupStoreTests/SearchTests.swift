@@ -1,0 +1,34 @@
+import BackupStoreTesting
+import SystemPackage
+import Testing
+
+@testable import BackupStore
+
+/// The searches with small numbers; `make torture` and `make faults` have large ones.
+@Suite("Searches for crashes and faults that break a rule")
+struct SearchTests {
+    @Test("A crash at any call of random work breaks no rule", arguments: [1, 101] as [UInt64])
+    func torture(seed: UInt64) throws {
+        let folder = TemporaryFolder()
+        let report = try Torture(folder: folder.path).run(points: 60, seed: seed, stride: 67)
+        #expect(report.broken.isEmpty && report.points == 60 && report.runs > report.points)
+    }
+
+    @Test("A call that fails once leaves a valid path and says what it was doing; without the fault the work completes")
+    func faults() throws {
+        let folder = TemporaryFolder()
+        let report = try FaultSweep(folder: folder.path).run(seeds: 1...2, stride: 131)
+        #expect(report.broken.isEmpty && report.ended > 30 && report.ended < report.runs)
+    }
+
+    #if DEBUG
+        @Test("A rule that is broken on purpose is found out within 20,000 crash points", arguments: BrokenRule.allCases)
+        func broken(rule: BrokenRule) throws {
+            let folder = TemporaryFolder()
+            let report = try BrokenRule.$current.withValue(rule) {
+                try Torture(folder: folder.path, limit: 1).run(points: 20_000, stride: 29)
+            }
+            #expect(report.broken.count == 1, "\(rule) was not found in \(report.points) points")
+        }
+    #endif
+}
