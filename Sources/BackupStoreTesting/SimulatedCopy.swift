@@ -76,6 +76,7 @@ public final class SimulatedCopy {
     private func list(_ folder: String) {
         // The index is of no worth in a copy, and lies elsewhere.
         let names = source.names(in: folder).filter { !folder.isEmpty || $0 != "index" }
+        target.placeFolder(folder)
         tasks.append(.removals(folder, kept: Set(names)))
         var ordered: [String]
         switch order {

@@ -134,18 +134,26 @@ public final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         }
     }
 
+    /// Puts a folder on the disk, and those above it.
+    public func placeFolder(_ folder: String) { _ = lock.locked { placedFolder(Self.names(folder)) } }
+
+    private func placedFolder(_ names: [String]) -> SimulatedNode {
+        var folder = root
+        for name in names {
+            let child = folder.entries[name] ?? newNode(isFolder: true)
+            folder.entries[name] = child
+            folder.durableEntries[name] = child
+            folder = child
+        }
+        return folder
+    }
+
     /// Puts a file on the disk, and the folders that it needs.
     public func place(_ file: String, _ bytes: [UInt8], modified: Int64 = 0) {
         lock.locked {
             var names = Self.names(file)
             let name = names.removeLast()
-            var folder = root
-            for name in names {
-                let child = folder.entries[name] ?? newNode(isFolder: true)
-                folder.entries[name] = child
-                folder.durableEntries[name] = child
-                folder = child
-            }
+            let folder = placedFolder(names)
             let node = newNode(isFolder: false)
             node.content = bytes
             node.durableContent = bytes

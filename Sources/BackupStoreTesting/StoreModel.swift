@@ -28,6 +28,9 @@ struct StoreModel {
     var transactions: [Transaction] = []
     /// So many were acknowledged as durable.
     var acknowledged = 0
+    /// What a failed commit dropped since the last that succeeded: a crash may yet bring it back whole, as any commit whose answer
+    /// never came.
+    var doubtful: [Transaction] = []
     /// What the blobs hold.
     var bodies: [BlobID: [UInt8]] = [:]
 
@@ -49,6 +52,27 @@ struct StoreModel {
             image.position = transaction.position ?? image.position
         }
         return image
+    }
+
+    /// The model that a store which somebody crashed on must agree with: this one, or the one with what was in doubt.
+    func agreeing(with store: some StoreReading) throws -> StoreModel {
+        var model = self
+        do {
+            let count = try model.check(store)
+            model.settle(count)
+        } catch let error as BrokenInvariant where !doubtful.isEmpty {
+            model.transactions = transactions.prefix(acknowledged) + doubtful
+            guard let count = try? model.check(store) else { throw error }
+            model.settle(count)
+        }
+        return model
+    }
+
+    /// So many are there, and they are certain.
+    mutating func settle(_ count: Int) {
+        transactions.removeLast(transactions.count - count)
+        acknowledged = count
+        doubtful = []
     }
 
     /// Whether a store holds all that was acknowledged, whole transactions only, each once, and its position fits.

@@ -92,8 +92,10 @@ final class StoreWork {
                 "the writer says that \(count) transactions are committed; \(model.acknowledged) were acknowledged, "
                     + "\(model.transactions.count) appended")
         }
-        model.transactions.removeLast(model.transactions.count - count)
-        model.acknowledged = count
+        let dropped = Array(model.transactions[count...])
+        let doubtful = model.doubtful.isEmpty ? dropped : model.doubtful
+        model.settle(count)
+        model.doubtful = doubtful
     }
 
     private func step(_ number: Int) throws {
@@ -125,7 +127,7 @@ final class StoreWork {
     private func commit(_ writer: FileStoreWriter<SimulatedFileSystem>) throws {
         steps.append("commit")
         try writer.commit()
-        model.acknowledged = model.transactions.count
+        model.settle(model.transactions.count)
         guard Int(writer.lastSequence) == model.acknowledged else {
             throw BrokenInvariant("\(model.acknowledged) transactions are committed, the writer says \(writer.lastSequence)")
         }
