@@ -60,7 +60,7 @@ struct RestoringFaultTests {
         target.fault = { number, _ in number == 3 ? .refused : number == 5 ? .answerLost : nil }
         let report = try bench.restore(to: target)
         #expect(target.state.messages.count == 9)
-        #expect(report.restored == 9 && report.unrestored.map(\.reason) == [.refused] && report.addsUp)
+        #expect(report.restored == 9 && report.unrestored.map(\.reason) == [.invalid] && report.addsUp)
     }
 
     @Test("The messages of a folder that was refused are unrestored too")

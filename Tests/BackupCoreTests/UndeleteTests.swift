@@ -215,7 +215,7 @@ struct UndeleteTests {
         #expect(report.addsUp && report.asked > report.restored)
         let reasons = Dictionary(grouping: report.unrestored, by: \.id).mapValues { $0[0].reason }
         #expect(reasons[301] == .broken && reasons[305] == .readError && reasons[300] != nil)
-        #expect(reasons.values.contains(.refused) && target.state.messages.count == 2)
+        #expect(reasons.values.contains(.invalid) && target.state.messages.count == 2)
     }
 
     @Test("An account that the server does not have is refused, with the command that brings it back")

@@ -59,7 +59,7 @@ extension RestoreExecution {
             try mailbox.updateItem(wanted)
             report.restored += 1
         } catch {
-            report.fail(id, .refused, "\(error)")
+            report.fail(id, .invalid, "\(error)")
         }
     }
 
@@ -74,7 +74,7 @@ extension RestoreExecution {
                 return
             }
             guard let parent = folderMap[state.row.folderID ?? WellKnownFolder.userRoot] ?? topLevel(state) else {
-                report.fail(id, .refused, "its parent folder \(state.row.folderID ?? 0) could not be restored")
+                report.fail(id, .invalid, "its parent folder \(state.row.folderID ?? 0) could not be restored")
                 return
             }
             var row = try translated(state, folder: parent)
@@ -87,7 +87,7 @@ extension RestoreExecution {
             map.finish(id, as: row.id)
             report.restored += 1
         } catch {
-            report.fail(id, .refused, "\(state.row.type.name) '\(state.row.name ?? "")': \(error)")
+            report.fail(id, .invalid, "\(state.row.type.name) '\(state.row.name ?? "")': \(error)")
         }
     }
 
@@ -113,7 +113,7 @@ extension RestoreExecution {
                 map.finish(tag.id, as: made)
                 report.restored += 1
             } catch {
-                report.fail(tag.id, .refused, "tag '\(tag.name)': \(error)")
+                report.fail(tag.id, .invalid, "tag '\(tag.name)': \(error)")
             }
         }
     }

@@ -122,7 +122,7 @@ final class LivingMailbox {
             execution.report.restored += 1
             return made.id
         } catch {
-            execution.report.fail(id, .refused, "\(row.type.name) '\(row.name ?? "")': \(error)")
+            execution.report.fail(id, .invalid, "\(row.type.name) '\(row.name ?? "")': \(error)")
             return nil
         }
     }

@@ -13,8 +13,8 @@ final class RestoreExecution {
     var folderMap: [Int64: Int64] = [:]
     /// Folders of the target, as they are and as they come.
     var targetFolders = TargetFolders([])
-    /// Folders of the backup that the target does not have.
-    private var failedFolders: Set<Int64> = []
+    /// Folders of the backup that the target does not have, and why.
+    private var failedFolders: [Int64: RestoreReport.Reason] = [:]
     var report: RestoreReport
     /// Items whose intent becomes durable together.
     private var batch: [(state: ItemState, folder: Int64)] = []
@@ -63,7 +63,8 @@ final class RestoreExecution {
             report.fail(id, .broken, reason)
         }
         try restoreFolders(plan)
-        failedFolders = Set(plan.folders.map(\.row.id)).subtracting(folderMap.keys).union(plan.broken.map(\.id))
+        for state in plan.folders where folderMap[state.row.id] == nil { failedFolders[state.row.id] = .invalid }
+        for (id, _) in plan.broken { failedFolders[id] = .broken }
         try restoreTags(plan)
         try settleInFlight()
         // What others name as their parent comes before them.
@@ -145,8 +146,8 @@ final class RestoreExecution {
     private func folder(of state: ItemState) throws -> Int64? {
         let id = state.row.folderID ?? 0
         if let folder = folderMap[id] { return folder }
-        if failedFolders.contains(id) {
-            report.fail(state.row.id, .refused, "its folder \(id) could not be restored")
+        if let reason = failedFolders[id] {
+            report.fail(state.row.id, reason, "its folder \(id) could not be restored")
             return nil
         }
         let home = WellKnownFolder.home(of: state.row.type)
@@ -173,7 +174,7 @@ final class RestoreExecution {
             map.drop(id)
         }
         if state.row.type == .comment, try target(of: state.row.parentID ?? 0) == nil {
-            return fail(.refused, "its document \(state.row.parentID ?? 0) could not be restored")
+            return fail(.invalid, "its document \(state.row.parentID ?? 0) could not be restored")
         }
         var item: NewItem
         do {
@@ -206,12 +207,12 @@ final class RestoreExecution {
             // Refused, or written and then lost on the way back: the target knows.
             do {
                 if let target = try find(state, folder) { return try finish(state, as: target) }
-                fail(.refused, "\(error)")
+                fail(.invalid, "\(error)")
             } catch let stopped as CoreError where stopped.code == .stopped {
                 throw stopped
             } catch let second {
                 // Not to be told now: the intent stays, the next run looks again.
-                report.fail(id, .refused, "\(error); it could not be looked up either: \(second)")
+                report.fail(id, .invalid, "\(error); it could not be looked up either: \(second)")
             }
         }
     }

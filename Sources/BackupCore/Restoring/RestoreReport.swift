@@ -9,7 +9,7 @@ public struct RestoreReport: Sendable {
         /// The backup of it is damaged.
         case broken
         /// The server did not take it.
-        case refused
+        case invalid
     }
 
     /// An item that was not restored.
