@@ -23,8 +23,13 @@ public final class BackupEngine {
 
     /// Opens the log at the committed position.
     ///
+    /// - Parameter directoryInterval: how often accounts and their settings are looked at while the log is followed: the log does
+    ///   not tell of them, so that their changes are dated up to this much too late.
     /// - Throws: `CoreError` when the backup path belongs to another server (R8); what opening the log throws.
-    public init(source: any MailSource, store: StoreWriter, logger: Logger = Logger(label: "zxbackup")) throws {
+    public init(
+        source: any MailSource, store: StoreWriter, logger: Logger = Logger(label: "zxbackup"),
+        directoryInterval: Duration = .seconds(60)
+    ) throws {
         let owner = try store.info().serverID
         guard owner == source.identity.id else {
             throw CoreError(
@@ -35,7 +40,7 @@ public final class BackupEngine {
         self.source = source
         self.store = store
         self.logger = logger
-        scanner = try RealTimeScanner(source: source, store: store, logger: logger)
+        scanner = try RealTimeScanner(source: source, store: store, logger: logger, directoryInterval: directoryInterval)
     }
 
     /// What following did so far.
@@ -66,7 +71,7 @@ public final class BackupEngine {
     @discardableResult
     public func catchUp(progress: (FollowStatistics) throws -> Void = { _ in }) throws -> FollowStatistics {
         while try scanner.step() { try progress(scanner.statistics) }
-        try scanner.settle()
+        try scanner.settle(looksAtDirectory: true)
         try store.checkpoint()
         return scanner.statistics
     }

@@ -14,6 +14,10 @@ final class FaultySource: MailSource, @unchecked Sendable {
     /// Numbers of mailboxes that cannot be read to their end.
     var unreadableMailboxes: Set<Int64> = []
 
+    /// Whether the directory does not answer.
+    var directoryIsDown = false
+    /// How often the directory was asked.
+    private(set) var looks = 0
     /// Called before a mailbox is read.
     var beforeRead: (Int64) throws -> Void = { _ in }
     /// How often each mailbox was read.
@@ -23,7 +27,11 @@ final class FaultySource: MailSource, @unchecked Sendable {
 
     var identity: MailServerIdentity { server.identity }
     var redoLog: LogLocation { server.redoLog }
-    func accounts() throws -> [AccountEntry] { try server.accounts().filter { !hiddenAccounts.contains($0.id) } }
+    func accounts() throws -> [AccountEntry] {
+        looks += 1
+        if directoryIsDown { throw Failure() }
+        return try server.accounts().filter { !hiddenAccounts.contains($0.id) }
+    }
     func mailboxes() throws -> [MailboxRow] { try server.mailboxes() }
     func openBlob(_ location: BlobLocation) throws -> ByteReader { try server.openBlob(location) }
 

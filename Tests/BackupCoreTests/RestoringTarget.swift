@@ -43,6 +43,8 @@ final class MemoryTarget: MailTarget, @unchecked Sendable {
     var fault: (Int, String) -> Fault? = { _, _ in nil }
     /// Told after each write.
     var written: (Int, String) -> Void = { _, _ in }
+    /// What a refusal repeats of the request.
+    var echo = ""
     private(set) var writes = 0
 
     func findAccount(_ nameOrID: String) throws -> AccountEntry? {
@@ -57,7 +59,24 @@ final class MemoryTarget: MailTarget, @unchecked Sendable {
         }
     }
 
-    func modifyAccount(_ accountID: String, attributes: [String: [String]]) throws {}
+    func modifyAccount(_ accountID: String, attributes: [String: [String]]) throws {
+        try write("modifyAccount \(attributes.keys.sorted().joined(separator: " "))") {
+            for (name, values) in attributes { state.accounts[accountID]?.attributes[name] = values.isEmpty ? nil : values }
+        }
+    }
+
+    /// Gives an id of its own.
+    func addChild(_ child: AccountChild, toAccount accountID: String) throws -> String {
+        try write("addChild \(child.title)") {
+            var child = child
+            child.attributes[child.kind.idAttribute] = ["new-\(child.id)"]
+            state.accounts[accountID]?.children.append(child)
+            return child.id
+        }
+    }
+
+    /// The account that a restore made.
+    var restored: AccountEntry? { state.accounts.values.first { $0.name == RestoringBench.destination } }
 
     func openMailbox(accountID: String) throws -> any TargetMailbox {
         if state.folders.isEmpty {
@@ -70,7 +89,7 @@ final class MemoryTarget: MailTarget, @unchecked Sendable {
         let number = writes
         writes += 1
         let fault = fault(number, name)
-        if fault == .refused { throw Refusal(description: "\(name) refused") }
+        if fault == .refused { throw Refusal(description: "\(name) refused\(echo)") }
         let result = try body()
         written(number, name)
         if fault == .answerLost { throw Refusal(description: "answer to \(name) lost") }

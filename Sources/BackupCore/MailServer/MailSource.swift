@@ -70,7 +70,7 @@ public protocol MailSource: Sendable {
     /// Whether there is a directory and a database to ask; false for a log without its server, which then is all there is.
     var hasInventory: Bool { get }
 
-    /// Every account of the directory that is homed on this server.
+    /// Every account of the directory that is homed on this server, with its identities, signatures and data sources.
     func accounts() throws -> [AccountEntry]
 
     /// Every row of `mailbox`. An account without one has an empty mailbox.

@@ -11,8 +11,14 @@ public protocol MailTarget: Sendable {
     /// Creates an account. Attributes that the server computes itself (ids, hosts, passwords of another server) are left to it.
     func createAccount(name: String, attributes: [String: [String]]) throws -> AccountEntry
 
-    /// Replaces attributes of an account; an empty list removes one.
+    /// Replaces attributes of an account, all of them or none; an empty list removes one.
     func modifyAccount(_ accountID: String, attributes: [String: [String]]) throws
+
+    /// Adds an identity, a signature or a data source, and returns its id: the one that it has where the server allows that.
+    ///
+    /// The secrets of a data source are encrypted for its id (formats/zimbra-ldap.md, section 5): a target that gives another one
+    /// encrypts them anew.
+    func addChild(_ child: AccountChild, toAccount accountID: String) throws -> String
 
     /// The account's mailbox, created when it has none yet.
     func openMailbox(accountID: String) throws -> any TargetMailbox

@@ -80,21 +80,44 @@ public struct MailboxLife: Hashable, Sendable {
 extension AccountEntry {
     /// The account as a line of its history.
     public func fields(deleted: Bool) -> JSONObject {
-        let sorted = attributes.sorted { $0.key < $1.key }
-        return [
-            "type": "account", "name": .string(name), "deleted": .bool(deleted),
-            "attributes": .object(
-                JSONObject(sorted.map { .init(name: $0.key, value: .array($0.value.map { .string($0) })) })),
+        var members: JSONObject = [
+            "type": "account", "name": .string(name), "deleted": .bool(deleted), "attributes": Self.json(attributes),
         ]
+        for kind in AccountChild.Kind.allCases {
+            let entries = children.filter { $0.kind == kind }
+            if !entries.isEmpty { members[kind.member] = .array(entries.map { Self.json($0.attributes) }) }
+        }
+        return members
     }
 
     /// Reads a line of an account's history; nil without a name.
     public init?(id: String, fields: JSONObject) {
         guard let name = fields["name"]?.string else { return nil }
-        var attributes: [String: [String]] = [:]
-        for member in fields["attributes"]?.object?.members ?? [] {
-            attributes[member.name] = member.value.array?.compactMap(\.string) ?? []
+        let children = AccountChild.Kind.allCases.flatMap { kind in
+            (fields[kind.member]?.array ?? []).map { AccountChild(kind, attributes: Self.attributes($0)) }
         }
-        self.init(id: id, name: name, attributes: attributes)
+        self.init(id: id, name: name, attributes: Self.attributes(fields["attributes"]), children: children)
+    }
+
+    private static func json(_ attributes: [String: [String]]) -> JSONValue {
+        let sorted = attributes.sorted { $0.key < $1.key }
+        return .object(JSONObject(sorted.map { .init(name: $0.key, value: .array($0.value.map { .string($0) })) }))
+    }
+
+    private static func attributes(_ value: JSONValue?) -> [String: [String]] {
+        var attributes: [String: [String]] = [:]
+        for member in value?.object?.members ?? [] { attributes[member.name] = member.value.array?.compactMap(\.string) ?? [] }
+        return attributes
+    }
+}
+
+extension AccountChild.Kind {
+    /// The member of a history line that lists the entries of this kind.
+    public var member: String {
+        switch self {
+        case .identity: "identities"
+        case .signature: "signatures"
+        case .dataSource: "data_sources"
+        }
     }
 }

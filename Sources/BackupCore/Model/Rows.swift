@@ -180,12 +180,16 @@ public struct AccountEntry: Hashable, Sendable {
     public var name: String
     /// All attributes of the entry by LDAP name; values in the directory's order.
     public var attributes: [String: [String]]
+    /// Identities, signatures and data sources, in the order in which they were made. The default identity, and a signature that
+    /// the server keeps in the account's own entry, are among `attributes`.
+    public var children: [AccountChild]
 
     /// An entry made of its parts.
-    public init(id: String, name: String, attributes: [String: [String]] = [:]) {
+    public init(id: String, name: String, attributes: [String: [String]] = [:], children: [AccountChild] = []) {
         self.id = id
         self.name = name
         self.attributes = attributes
+        self.children = children
     }
 
     /// The first value of an attribute.

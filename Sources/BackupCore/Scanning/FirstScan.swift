@@ -16,6 +16,10 @@ extension RealTimeScanner {
                     time: WallClock.milliseconds, kind: "scan", states: states))
         } catch let error as StoreError where error.code == .invalidInput {
             note("account \(account.name) cannot be kept: \(error)")
+            return
+        }
+        if let known = mailboxes.known(account: account.id) {
+            mailboxes.adopt(known.life, lastChange: known.lastChange, hasDumpster: account["zimbraDumpsterEnabled"] == "TRUE")
         }
     }
 
@@ -24,6 +28,19 @@ extension RealTimeScanner {
         let fields = account.fields(deleted: deleted)
         if let known = try store.accountInfo(account.id), known.fields == fields { return [] }
         return [NewState(key: .accountInfo(account.id), fields: fields)]
+    }
+
+    /// Looks at the directory again: the log does not tell of accounts' settings. One that does not answer is asked again.
+    func lookAtDirectory() throws {
+        do {
+            try recordDirectory(try source.accounts())
+            directoryIsSilent = false
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            if !directoryIsSilent { note("the directory could not be read: \(error)") }
+            directoryIsSilent = true
+        }
     }
 
     /// Records the accounts that the directory has, and those that it has no more.
@@ -84,8 +101,10 @@ extension RealTimeScanner {
         }
     }
 
-    /// What is left to do when the log is read to its end: lives that it did not tell of (once), and new mailboxes.
-    func settle() throws {
+    /// What is left to do when the log is read to its end: lives that it did not tell of (once), directory, new mailboxes.
+    ///
+    /// - Parameter looksAtDirectory: whether the directory is looked at, however short the last look is ago.
+    func settle(looksAtDirectory: Bool = false) throws {
         if !hasLookedForUntoldLives {
             hasLookedForUntoldLives = true
             let accounts = try source.accounts()
@@ -95,6 +114,10 @@ extension RealTimeScanner {
                 try scanOrRefuse(row, account: account)
             }
             try recordDirectory(accounts)
+            lastDirectoryLook = .now
+        } else if looksAtDirectory || ContinuousClock.now - lastDirectoryLook >= directoryInterval {
+            try lookAtDirectory()
+            lastDirectoryLook = .now
         }
         if !departing.isEmpty {
             let present = Set(try source.accounts().map(\.id))

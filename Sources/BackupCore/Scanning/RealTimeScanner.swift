@@ -30,6 +30,11 @@ final class RealTimeScanner {
     /// Accounts whose server was seen not to be behind, since the log was last read to its end.
     var upToDate: Set<String> = []
     var hasLookedForUntoldLives = false
+    /// The directory is looked at again this long after the last look, when the log is read to its end.
+    let directoryInterval: Duration
+    var lastDirectoryLook = ContinuousClock.now
+    /// Whether the last look at the directory failed, which was told of.
+    var directoryIsSilent = false
     /// Mailboxes that cannot be kept, each of which was told of once.
     var refused: Set<Int64> = []
     private(set) var pending = 0
@@ -39,7 +44,8 @@ final class RealTimeScanner {
     var statistics = FollowStatistics()
 
     /// - Throws: what opening the log or reading the committed position throws.
-    init(source: any MailSource, store: StoreWriter, logger: Logger) throws {
+    init(source: any MailSource, store: StoreWriter, logger: Logger, directoryInterval: Duration = .seconds(60)) throws {
+        self.directoryInterval = directoryInterval
         self.source = source
         self.store = store
         self.logger = logger

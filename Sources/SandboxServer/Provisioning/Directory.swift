@@ -47,12 +47,13 @@ extension SandboxServer {
     /// Replaces attributes of an account; an empty list removes one.
     public func modifyAccount(_ accountID: String, attributes: [String: [String]]) throws {
         guard let id = try self.accountID(accountID) else { throw missing(accountID) }
-        try write { database in
-            for (name, values) in attributes.sorted(by: { $0.key < $1.key }) {
-                try database.execute(
-                    sql: "DELETE FROM directory_attribute WHERE entry_id = ? AND name = ?", arguments: [id, name])
-                try Self.insert(values, name, id, in: database)
-            }
+        try write { try Self.replace(attributes, of: id, in: $0) }
+    }
+
+    static func replace(_ attributes: [String: [String]], of id: String, in database: Database) throws {
+        for (name, values) in attributes.sorted(by: { $0.key < $1.key }) {
+            try database.execute(sql: "DELETE FROM directory_attribute WHERE entry_id = ? AND name = ?", arguments: [id, name])
+            try insert(values, name, id, in: database)
         }
     }
 
@@ -92,6 +93,7 @@ extension SandboxServer {
         try write { database in
             try database.execute(sql: "DELETE FROM directory_account WHERE id = ?", arguments: [id])
             try database.execute(sql: "DELETE FROM directory_attribute WHERE entry_id = ?", arguments: [id])
+            try Self.deleteChildren(ofAccount: id, in: database)
         }
     }
 
@@ -137,7 +139,7 @@ extension SandboxServer {
     }
 
     /// The directory is no part of the redo log: an own transaction, nothing logged.
-    private func write(_ body: (Database) throws -> Void) throws {
+    func write(_ body: (Database) throws -> Void) throws {
         try exclusively { database, _ in
             try database.inTransaction(.immediate) {
                 try body(database)
@@ -153,7 +155,7 @@ extension SandboxServer {
         }
     }
 
-    private func missing(_ name: String) -> SandboxError {
+    func missing(_ name: String) -> SandboxError {
         SandboxError(.noSuchEntry, doing: "the directory", reason: "there is no account \(name)")
     }
 
@@ -176,6 +178,15 @@ extension SandboxServer {
                     arguments: [key])
             }
         }
+    }
+
+    /// The account's entry with those below it; nil when there is none with this id.
+    static func account(_ id: String, in database: Database) throws -> AccountEntry? {
+        let name = try String.fetchOne(database, sql: "SELECT name FROM directory_account WHERE id = ?", arguments: [id])
+        guard let name else { return nil }
+        return AccountEntry(
+            id: id, name: name, attributes: try attributes(of: id, in: database),
+            children: try children(ofAccount: id, in: database))
     }
 
     static func attributes(of id: String, in database: Database) throws -> [String: [String]] {

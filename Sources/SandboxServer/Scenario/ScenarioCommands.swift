@@ -8,6 +8,15 @@ extension Scenario {
         Command(name: "cos", words: ["NAME"], takesAttributes: true, help: "creates a class of service"),
         Command(name: "account", words: ["ADDRESS"], takesAttributes: true, help: "creates an account with its mailbox"),
         Command(name: "set", words: ["ADDRESS"], takesAttributes: true, help: "changes attributes of an account"),
+        Command(
+            name: "identity", words: ["ADDRESS", "NAME"], takesAttributes: true, help: "creates an identity, or changes its attributes"),
+        Command(
+            name: "signature", words: ["ADDRESS", "NAME"], takesAttributes: true, help: "creates a signature, or changes its attributes"),
+        Command(
+            name: "data-source", words: ["ADDRESS", "NAME"], takesAttributes: true, help: "creates a data source, or changes its attributes"),
+        Command(name: "delete-identity", words: ["ADDRESS", "NAME"], help: "deletes an identity"),
+        Command(name: "delete-signature", words: ["ADDRESS", "NAME"], help: "deletes a signature"),
+        Command(name: "delete-data-source", words: ["ADDRESS", "NAME"], help: "deletes a data source"),
         Command(name: "rename-account", words: ["ADDRESS", "NEW"], help: "gives an account another address"),
         Command(name: "delete-account", words: ["ADDRESS"], help: "deletes an account with its mailbox"),
         Command(name: "delete-mailbox", words: ["ADDRESS"], help: "deletes a mailbox, not its account"),

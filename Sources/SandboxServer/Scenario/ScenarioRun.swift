@@ -61,6 +61,12 @@ public final class ScenarioRun {
             guard let entry = try server.findAccount(step.words[0]) else { throw missing(step, "account \(step.words[0])") }
             try server.modifyAccount(entry.id, attributes: attributes(step))
             return "changed \(entry.name)"
+        case "identity": return try set(.identity, step)
+        case "signature": return try set(.signature, step)
+        case "data-source": return try set(.dataSource, step)
+        case "delete-identity": return try delete(.identity, step)
+        case "delete-signature": return try delete(.signature, step)
+        case "delete-data-source": return try delete(.dataSource, step)
         case "rename-account":
             try server.renameAccount(step.words[0], to: step.words[1])
             return "renamed \(step.words[0]) to \(step.words[1])"
@@ -241,9 +247,9 @@ extension ScenarioRun {
         return description
     }
 
-    func attributes(_ step: Scenario.Step) throws -> [String: [String]] {
+    func attributes(_ step: Scenario.Step, after words: Int = 1) throws -> [String: [String]] {
         var result: [String: [String]] = [:]
-        for word in step.words.dropFirst() {
+        for word in step.words.dropFirst(words) {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard parts.count == 2, !parts[0].isEmpty else { throw Scenario.error(step.line, "\"\(word)\" is no attribute=value") }
             result[parts[0], default: []] += parts[1].isEmpty ? [] : [parts[1]]

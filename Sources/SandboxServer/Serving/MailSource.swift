@@ -8,9 +8,8 @@ extension SandboxServer: MailSource {
     /// All accounts of the directory.
     public func accounts() throws -> [AccountEntry] {
         try database.read { database in
-            try Row.fetchAll(database, sql: "SELECT id, name FROM directory_account ORDER BY name").map { row in
-                AccountEntry(id: row["id"], name: row["name"], attributes: try Self.attributes(of: row["id"], in: database))
-            }
+            try String.fetchAll(database, sql: "SELECT id FROM directory_account ORDER BY name")
+                .compactMap { try Self.account($0, in: database) }
         }
     }
 

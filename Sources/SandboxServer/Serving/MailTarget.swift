@@ -6,12 +6,7 @@ extension SandboxServer: MailTarget {
     /// The account with this id or address, aliases included; nil when there is none.
     public func findAccount(_ nameOrID: String) throws -> AccountEntry? {
         guard let id = try accountID(nameOrID) else { return nil }
-        return try database.read { database in
-            guard let name = try String.fetchOne(database, sql: "SELECT name FROM directory_account WHERE id = ?", arguments: [id]) else {
-                return nil
-            }
-            return AccountEntry(id: id, name: name, attributes: try Self.attributes(of: id, in: database))
-        }
+        return try database.read { try Self.account(id, in: $0) }
     }
 
     /// The account's mailbox, created when it has none yet.

@@ -87,6 +87,9 @@ enum Schema {
         CREATE TABLE directory_domain (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE);
         CREATE TABLE directory_cos (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE);
         CREATE TABLE directory_account (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE);
+        CREATE TABLE directory_child (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, account_id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL COLLATE NOCASE,
+            UNIQUE (account_id, kind, name));
         CREATE TABLE directory_attribute (
             entry_id TEXT NOT NULL, name TEXT NOT NULL COLLATE NOCASE, position INTEGER NOT NULL, value TEXT NOT NULL,
             PRIMARY KEY (entry_id, name, position)) WITHOUT ROWID;
