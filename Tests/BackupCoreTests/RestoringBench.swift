@@ -33,8 +33,10 @@ final class RestoringBench {
         folder.remove()
     }
 
-    func describe(name: String = "ann@example.com", attributes: [String: [String]], deleted: Bool = false) throws {
-        let entry = AccountEntry(id: account, name: name, attributes: attributes)
+    func describe(
+        name: String = "ann@example.com", attributes: [String: [String]], children: [AccountChild] = [], deleted: Bool = false
+    ) throws {
+        let entry = AccountEntry(id: account, name: name, attributes: attributes, children: children)
         try store.append(
             StoreTransaction(
                 account: account, generation: generation, time: second * 1000, kind: "scan",

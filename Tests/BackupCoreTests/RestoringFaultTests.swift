@@ -23,7 +23,7 @@ struct RestoringFaultTests {
         let target = MemoryTarget()
         let report = try bench.restore(to: target)
         #expect(target.mail == ["/Inbox": ["message 303"]])
-        #expect(target.writes == 2, "the account and one message")
+        #expect(target.writes == 3, "the account, one message, and the account's attributes")
         #expect(Dictionary(uniqueKeysWithValues: report.unrestored.map { ($0.id, $0.reason) })
             == [300: .broken, 301: .readError, 302: .readError])
         #expect(report.addsUp && report.restored == 1 && !report.isComplete)
@@ -72,6 +72,7 @@ struct RestoringFaultTests {
         let report = try bench.restore(to: target)
         #expect(target.mail == ["/Inbox": ["message 301"]])
         #expect(Set(report.unrestored.map(\.id)) == [300, 400, 401] && report.addsUp)
+        #expect(report.unrestored.allSatisfy { $0.reason == .invalid } && report.text.contains("\ninvalid: 3\n"))
     }
 
     @Test("An account that is there already is refused before anything is written")
@@ -140,6 +141,9 @@ struct RestoringFaultTests {
         let bench = try RestoringBench()
         try bench.commit(
             bench.folder(400, "Work"), bench.folder(401, "Deep", in: 400), ItemState(tag: TagRow(id: 500, name: "red", color: 1)))
+        try bench.describe(
+            attributes: ["displayName": ["Ann"], "zimbraPrefMailForwardingAddress": ["ann@example.org"]],
+            children: AccountChild.Kind.allCases.map { kind in AccountChild(kind, attributes: [kind.nameAttribute: ["one"], kind.idAttribute: ["1"]]) })
         // Twins in one folder with one date are told apart by their number only.
         try bench.commit(try (0..<200).map { place in
             try bench.message(1000 + place, in: [2, 400, 401][Int(place % 3)], place % 5 == 0 ? "twin" : nil, date: 500)
@@ -174,6 +178,7 @@ struct RestoringFaultTests {
             #expect(survivor.folderPaths == whole.folderPaths, "\(place)")
             #expect(survivor.state.tags.map(\.name) == ["red"], "\(place)")
             #expect(survivor.state.accounts.count == 1, "\(place)")
+            #expect(survivor.restored == whole.restored, "\(place)")
             #expect(report.isComplete && report.addsUp && report.asked == 203, "\(place)")
         }
     }

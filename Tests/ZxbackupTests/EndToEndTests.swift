@@ -152,6 +152,38 @@ struct EndToEndTests {
         #expect(alive.status == .failed && alive.errors.contains("not deleted"))
     }
 
+    @Test("getAccountInfo shows signatures, identities and data sources, and no secret; restore_datasource false leaves those away")
+    func settings() throws {
+        let place = try Workplace()
+        _ = try place.server.createAccount(name: "bob@example.com", attributes: ["userPassword": ["{SSHA}hash"]])
+        _ = try place.server.openMailbox("bob@example.com")
+        let entries = [
+            AccountChild(.signature, attributes: ["zimbraSignatureName": ["Work"], "zimbraPrefMailSignature": ["Bob\nB."]]),
+            AccountChild(.identity, attributes: ["zimbraPrefIdentityName": ["Sales"]]),
+            AccountChild(
+                .dataSource,
+                attributes: ["zimbraDataSourceName": ["Old"], "zimbraDataSourceFolderId": ["2"], "zimbraDataSourcePassword": ["AQAB"]]),
+        ]
+        for entry in entries { try place.server.addChild(entry, toAccount: "bob@example.com") }
+        #expect(place.zx("init").status == .successful)
+        #expect(place.zx("serve", "--once").status == .successful)
+        let shown = place.zx("getAccountInfo", "bob@example.com")
+        #expect(shown.text.contains("\t\tsignature Work\n\t\t\tzimbraPrefMailSignature                                     Bob\\nB.\n"))
+        #expect(shown.text.contains("\t\tidentity Sales\n") && shown.text.contains("\t\tdata source Old\n"))
+        #expect(shown.text.contains("\t\t\tzimbraDataSourcePassword                                    VALUE-BLOCKED\n"))
+        let json = place.zx("getAccountInfo", "bob@example.com", "--json")
+        #expect(json.text.contains(#""zimbraDataSourcePassword":["VALUE-BLOCKED"]"#) && json.text.contains(#""identities":[{"#))
+        for text in [shown.text, json.text] { #expect(!text.contains("AQAB") && !text.contains("{SSHA}hash")) }
+
+        try place.server.close()
+        let with = place.zx("doRestoreOnNewAccount", "bob@example.com", "b2@example.com", "last")
+        #expect(with.status == .successful && with.text.contains("Restored Settings: "), "\(with.errors)")
+        let without = place.zx("--json", "doRestoreOnNewAccount", "bob@example.com", "b3@example.com", "last", "restore_datasource", "false")
+        #expect(without.status == .successful && without.text.contains(#""unrestored_settings":[]"#), "\(without.errors)\(without.text)")
+        #expect(try place.server.findAccount("b2@example.com")?.children.map(\.name) == ["Work", "Sales", "Old"])
+        #expect(try place.server.findAccount("b3@example.com")?.children.map(\.name) == ["Work", "Sales"])
+    }
+
     @Test("Unknown accounts and items are refused in words")
     func unknown() throws {
         let place = try Workplace()

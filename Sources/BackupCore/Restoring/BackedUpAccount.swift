@@ -38,6 +38,13 @@ public struct BackedUpAccount: Sendable {
             remedy: "getAvailableAccounts lists them")
     }
 
+    /// What its history says of a moment. One that was first seen later was then as it was when it was seen.
+    func state(at sequence: UInt64, in store: any StoreReading) throws -> HistoryAnswer {
+        guard let latest = try store.accountInfo(entry.id) else { return .none }
+        let history = try store.history(of: .accountInfo(entry.id))
+        return history.answer(at: max(sequence, latest.firstSequence), latest: latest.ordinal)
+    }
+
     /// An account of which nothing but its mailbox is known.
     private init(nameless id: String) {
         entry = AccountEntry(id: id, name: id)

@@ -1,7 +1,7 @@
 import BackupStore
 import SystemPackage
 
-/// Brings a mailbox back as it was at a moment, into an account that is made for it.
+/// Brings a mailbox and its account's settings back as they were at a moment, into an account that is made for it.
 ///
 /// Interrupted and run again with the same parameters, it continues with the same state of the mailbox and restores nothing
 /// twice. An account that somebody else made is refused.
@@ -14,6 +14,8 @@ public struct RestoreOnNewAccount: Sendable {
     public var moment: RestoreMoment
     /// Whether the new account is hidden from the address list.
     public var hidesInGAL = false
+    /// Whether data sources come along: switched off, since they would fetch again what they had fetched.
+    public var restoresDataSources = true
 
     /// A restore of one mailbox; nothing happens before `run`.
     public init(source: String, destination: String, moment: RestoreMoment) {
@@ -53,7 +55,7 @@ public struct RestoreOnNewAccount: Sendable {
         record.account = existing?.id
         try records.keep(record)
 
-        let entry = try existing ?? target.createAccount(name: destination, attributes: attributes(selection, account, info, target, store))
+        let entry = try existing ?? target.createAccount(name: destination, attributes: overriding)
         record.account = entry.id
         try records.keep(record)
 
@@ -67,6 +69,12 @@ public struct RestoreOnNewAccount: Sendable {
             store: store, mailbox: mailbox, map: map, spool: stateFolder, report: report, stop: stop, progress: progress)
         do {
             try execution.run()
+            if !execution.report.isStopped {
+                try execution.reportingStop {
+                    let isSameServer = info.serverID == target.identity.id
+                    try restoreSettings(of: account, to: entry.id, on: target, isSameServer: isSameServer, execution)
+                }
+            }
         } catch {
             try? map.close()  // What made the restore end is the error to be told; the intents are durable already.
             throw error
@@ -96,14 +104,30 @@ public struct RestoreOnNewAccount: Sendable {
         }
     }
 
-    /// What of the account, as it was at that moment, a new account may have too.
-    private func attributes(
-        _ selection: Selection, _ account: BackedUpAccount, _ info: StoreInfo, _ target: any MailTarget, _ store: any StoreReading
-    ) throws -> [String: [String]] {
-        let then = try store.history(of: .accountInfo(account.entry.id)).state(at: selection.cut.sequence)
-        let entry = then.flatMap { AccountEntry(id: account.entry.id, fields: $0.fields) } ?? account.entry
-        var attributes = TravellingAttributes.of(entry, sameServer: info.serverID == target.identity.id)
-        if hidesInGAL { attributes["zimbraHideInGal"] = ["TRUE"] }
-        return attributes
+    private var overriding: [String: [String]] { hidesInGAL ? ["zimbraHideInGal": ["TRUE"]] : [:] }
+
+    /// The account's settings as of the moment, when everything that they refer to is there.
+    private func restoreSettings(
+        of account: BackedUpAccount, to destination: String, on target: any MailTarget, isSameServer: Bool,
+        _ execution: RestoreExecution
+    ) throws {
+        var source = AccountEntry(id: account.entry.id, name: account.entry.name)
+        let moment = execution.report.selection.cut.sequence
+        switch try account.state(at: moment, in: execution.store) {
+        case .state(let line):
+            source = AccountEntry(id: source.id, fields: line.fields) ?? source
+            if line.sequence > moment {
+                execution.report.warn(
+                    "The account's settings are those of \(TimeText.local(line.time)): none are known from before.")
+            }
+        case .none: break
+        case .damaged(let reason): execution.report.refuse("all settings", "their history is damaged at the moment: \(reason)")
+        }
+        let translation = SettingsTranslation(
+            source: source, destination: destination, isSameServer: isSameServer, item: execution.target,
+            hasAccount: { try target.findAccount($0) != nil })
+        let settings = SettingsRestoring(
+            target: target, destination: destination, includesDataSources: restoresDataSources, overriding: overriding)
+        try settings.run(translation, into: &execution.report)
     }
 }

@@ -22,6 +22,16 @@ public struct RestoreReport: Sendable {
         public var detail: String
     }
 
+    /// A setting of the account that did not come along.
+    public struct UnrestoredSetting: Sendable, Hashable {
+        /// The attribute, or the entry: "signature 'Work'".
+        public var name: String
+        /// Why, without the value.
+        public var reason: String
+        /// Whether the server refused it; otherwise it does not hold on another account.
+        public var isRefused: Bool
+    }
+
     /// Name and id of the source account.
     public var source: AccountEntry
     /// The account that was restored into.
@@ -40,6 +50,10 @@ public struct RestoreReport: Sendable {
     public internal(set) var grants: Int64 = 0
     /// Grants that the server refused.
     public internal(set) var refusedGrants: Int64 = 0
+    /// Attributes, identities, signatures and data sources that the new account has now.
+    public internal(set) var settings: Int64 = 0
+    /// Those that it has not, each with its reason.
+    public internal(set) var unrestoredSettings: [UnrestoredSetting] = []
     /// Which changes are in it, and what there is to say about them.
     public var selection: Selection
     /// What an administrator should know, in words; at most a thousand.
@@ -56,8 +70,10 @@ public struct RestoreReport: Sendable {
         warnings = selection.warnings
     }
 
-    /// Whether everything asked for is there.
-    public var isComplete: Bool { !isStopped && unrestored.isEmpty && refusedGrants == 0 }
+    /// Whether everything asked for is there, but for settings that hold on no other account.
+    public var isComplete: Bool {
+        !isStopped && unrestored.isEmpty && refusedGrants == 0 && !unrestoredSettings.contains(where: \.isRefused)
+    }
 
     /// Notes something that an administrator should know; a thousand are enough (R12).
     mutating func warn(_ warning: String) {
@@ -67,6 +83,16 @@ public struct RestoreReport: Sendable {
     mutating func fail(_ id: Int64, _ reason: Reason, _ detail: String) {
         // The details of a few hundred show what is wrong; the ids of all are listed.
         unrestored.append(Unrestored(id: id, reason: reason, detail: unrestored.count < 500 ? detail : ""))
+    }
+
+    /// Notes a setting that does not hold on another account.
+    mutating func miss(_ name: String, _ reason: String) {
+        unrestoredSettings.append(UnrestoredSetting(name: name, reason: reason, isRefused: false))
+    }
+
+    /// Notes a setting that the server did not take, or that could not be read.
+    mutating func refuse(_ name: String, _ reason: String) {
+        unrestoredSettings.append(UnrestoredSetting(name: name, reason: reason, isRefused: true))
     }
 
     /// The statistics, in the look that administrators know.
@@ -80,9 +106,15 @@ public struct RestoreReport: Sendable {
             """
         if grants + refusedGrants > 0 { text += "Restored Grants: \(grants)\n" }
         if refusedGrants > 0 { text += "Unrestored Grants: \(refusedGrants)\n" }
+        if settings > 0 { text += "Restored Settings: \(settings)\n" }
+        if !unrestoredSettings.isEmpty { text += "Unrestored Settings: \(unrestoredSettings.count)\n" }
         if isStopped { text += "Stopped by request. Run the same command again: it continues and restores nothing twice.\n" }
-        guard !unrestored.isEmpty else { return text }
-        text += "\n- unrestored items -\naccount: \(source.name)\n"
+        return text + unrestoredItemsText + unrestoredSettingsText
+    }
+
+    private var unrestoredItemsText: String {
+        guard !unrestored.isEmpty else { return "" }
+        var text = "\n- unrestored items -\naccount: \(source.name)\n"
         text += "unrestored items: \(unrestored.map { String($0.id) }.joined(separator: ","))\n"
         for reason in Reason.allCases {
             let failed = unrestored.filter { $0.reason == reason }
@@ -92,5 +124,11 @@ public struct RestoreReport: Sendable {
             if failed.count > 10 { text += "   …\n" }
         }
         return text
+    }
+
+    private var unrestoredSettingsText: String {
+        guard !unrestoredSettings.isEmpty else { return "" }
+        return "\n- unrestored settings -\naccount: \(source.name)\n"
+            + unrestoredSettings.map { "\($0.name): \($0.reason)\n" }.joined()
     }
 }

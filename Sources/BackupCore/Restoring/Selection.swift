@@ -139,15 +139,11 @@ extension Selection {
         if latest.sequence <= cut.sequence {
             return chosen(id, latest.fields, latest.blobs, latest.generation)
         }
-        let history = try store.history(of: latest.key)
-        guard let place = history.lines.lastIndex(where: { $0.sequence <= cut.sequence }) else {
-            return history.damage.isEmpty ? .absent : .broken("\(history.damage[0])")
+        switch try store.history(of: latest.key).answer(at: cut.sequence, latest: latest.ordinal) {
+        case .none: return .absent
+        case .damaged(let reason): return .broken(reason)
+        case .state(let line): return chosen(id, line.fields, line.blobs, line.generation)
         }
-        let line = history.lines[place]
-        // A line that could not be read may have stood between this one and the next.
-        let next = place + 1 < history.lines.count ? history.lines[place + 1].ordinal : latest.ordinal
-        if next > line.ordinal + 1, let damage = history.damage.first { return .broken("\(damage)") }
-        return chosen(id, line.fields, line.blobs, line.generation)
     }
 
     private func chosen(_ id: Int64, _ fields: JSONObject, _ blobs: [BlobReference], _ generation: Int64) -> SelectedState {

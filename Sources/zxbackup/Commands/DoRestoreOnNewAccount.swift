@@ -11,6 +11,9 @@ enum DoRestoreOnNewAccount: Command {
             source: try invocation.required("source_account"), destination: try invocation.required("destination_account"),
             moment: try moment(try invocation.date("date")))
         restore.hidesInGAL = invocation.flag("hide_in_gal")
+        if invocation.command.parameter(named: "restore_datasource") != nil {
+            restore.restoresDataSources = invocation.flag("restore_datasource")
+        }
         StopRequest.install()
         let report = try restore.run(
             from: store, to: try configuration.openTarget(), stateFolder: configuration.stateFolder,
@@ -71,6 +74,10 @@ extension RestoreReport {
                 .object(["id": .int($0.id), "reason": .string($0.reason.rawValue), "detail": .string($0.detail)])
             }),
             "restored_bytes": .int(bytes), "restored_grants": .int(grants), "unrestored_grants": .int(refusedGrants),
+            "restored_settings": .int(settings),
+            "unrestored_settings": .array(unrestoredSettings.map {
+                .object(["name": .string($0.name), "reason": .string($0.reason), "refused": .bool($0.isRefused)])
+            }),
         ]
     }
 }
