@@ -58,7 +58,8 @@ struct UndeleteTests {
         try bench.backUp()
         let report = try undelete(bench)
         #expect(report.addsUp && report.unrestored.isEmpty)
-        let name = LivingMailbox.undeleteName
+        let name = try #require(try bench.alice.folders().compactMap(\.name).first { $0.hasPrefix("Undelete ") })
+        #expect(name.wholeMatch(of: /Undelete \d\d-\d\d-\d{4} \d\d\.\d\d\.\d\d/) != nil)
         #expect(try paths(bench) == ["/Inbox": ["kept"], "/\(name)/Inbox": ["again"]])
         let back = try #require(try bench.alice.items().first { $0.subject == "again" })
         #expect(!back.flags.contains(.deleted) && back.id != again)
@@ -81,7 +82,7 @@ struct UndeleteTests {
         let report = try undelete(bench, original: true)
         #expect(report.addsUp && report.unrestored.isEmpty, "\(report.text)")
         #expect(try paths(bench) == ["/Inbox": ["trashed"], "/Work/Deep": ["filed"]])
-        for row in try bench.alice.items() where row.type == .message { #expect(row.tags == [LivingMailbox.undeleteName]) }
+        for row in try bench.alice.items() where row.type == .message { #expect(row.tags == [LivingMailbox.tagName(WallClock.milliseconds)]) }
     }
 
     @Test("Only deletions in the window count, and its last second is in it")
@@ -121,6 +122,50 @@ struct UndeleteTests {
         let third = try undelete(bench)
         #expect(third.restored == 0 && third.skipped == 5 && third.addsUp, "\(third.text)")
         #expect(try bench.alice.items().filter { $0.type == .message }.count == 5)
+    }
+
+    @Test("The same window goes on in the folder that it began with; another has one of its own, whose name nothing else has")
+    func folders() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        try bench.backUp()
+        let clock = Clock()
+        let name = LivingMailbox.folderName(clock.now)
+        func run(from start: RestoreMoment? = nil) throws -> RestoreReport {
+            var undelete = Undelete(account: "alice@example.com", start: start, end: .last)
+            undelete.clock = { clock.now }
+            return try reading(bench) { try undelete.run(from: $0, to: bench.server, stateFolder: bench.folder.path.appending("state")) }
+        }
+        for place in 0..<2 {
+            try bench.alice.delete([try mail(bench, "mail \(place)")])
+            try bench.backUp()
+            #expect(try run().skipped == place)
+            #expect(try run().restored == 0)
+        }
+        #expect(try paths(bench) == ["/\(name)/Inbox": ["mail 0", "mail 1"]])
+        #expect(try run(from: .change(1)).isComplete)
+        #expect(try paths(bench)["/\(name) (2)/Inbox"] == ["mail 0", "mail 1"])
+    }
+
+    @Test("R10: an item whose state at the moment cannot be read is refused, not brought back as it was before")
+    func damagedItem() throws {
+        let bench = try RestoringBench()
+        let message = try bench.message(300)
+        try bench.commit(message)
+        let moved = try bench.commit(bench.moved(message, to: 5))
+        try bench.commit(bench.deleted(message))
+        try bench.store.checkpoint()
+        let text = try String(contentsOf: bench.historyFile(300), encoding: .utf8)
+        try Data(text.replacingOccurrences(of: "\"folder\":5", with: "\"folder\":6").utf8).write(to: bench.historyFile(300))
+        let target = target(of: bench)
+        let store = try StoreReader(opening: bench.backupPath)
+        defer { store.close() }
+        for moment in [RestoreMoment.last, .second(moved)] {
+            #expect {
+                _ = try ItemRestore(account: "ann@example.com", item: 300, moment: moment).run(from: store, to: target, stateFolder: bench.stateFolder)
+            } throws: { ($0 as? CoreError)?.code == .damagedHistory }
+        }
+        #expect(target.state.messages.isEmpty)
     }
 
     @Test("One item comes back as it was last or at a change, into its folder or another")
@@ -216,6 +261,63 @@ struct UndeleteTests {
         let reasons = Dictionary(grouping: report.unrestored, by: \.id).mapValues { $0[0].reason }
         #expect(reasons[301] == .broken && reasons[305] == .readError && reasons[300] != nil)
         #expect(reasons.values.contains(.invalid) && target.state.messages.count == 2)
+    }
+
+    @Test("R10: a history that is damaged where the deletion or the state before it would be is a broken item", arguments: [0, 1, 2])
+    func damaged(line: Int) throws {
+        let bench = try RestoringBench()
+        let message = try bench.message(300)
+        try bench.commit(message, try bench.message(301))
+        try bench.commit(bench.moved(message, to: 5))
+        try bench.commit(bench.deleted(message), bench.deleted(try bench.message(301)))
+        try bench.commit(bench.moved(message, to: 5))
+        try bench.commit(bench.deleted(bench.moved(message, to: 5)))
+        try bench.store.checkpoint()
+        // The state before the first deletion, that deletion, and the last state alive.
+        var lines = try String(contentsOf: bench.historyFile(300), encoding: .utf8).split(separator: "\n").map(String.init)
+        lines[line + 1] = lines[line + 1].replacingOccurrences(of: "\"generation\":1", with: "\"generation\":7")
+        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: bench.historyFile(300))
+        let target = target(of: bench)
+        let report = try undelete(bench, to: target)
+        #expect(report.addsUp)
+        if line < 2 {
+            // What lies before the last state alive does not matter.
+            #expect(report.unrestored == [] && target.state.messages.count == 2)
+        } else {
+            #expect(report.unrestored.map(\.id) == [300] && report.unrestored.first?.reason == .broken)
+            #expect(report.text.contains("unrestored items: 300\nbroken: 1\n") && target.state.messages.count == 1)
+        }
+    }
+
+    @Test("Stopped before midnight and continued after it, nothing comes twice: the folder is the one it began with", arguments: [false, true])
+    func midnight(original: Bool) throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        try bench.backUp()
+        let ids = try (0..<5).map { try mail(bench, "mail \($0)") }
+        try bench.alice.delete(ids)
+        try bench.backUp()
+        let clock = Clock()
+        var undelete = Undelete(account: "alice@example.com", start: nil, end: .last)
+        undelete.toOriginalFolders = original
+        undelete.clock = { clock.now }
+        let (state, kept) = (bench.folder.path.appending("state"), bench.folder.path.appending("kept"))
+        var asked = 0
+        // What a kill leaves while the fourth of the five is about to be written.
+        let stopped = try reading(bench) {
+            try undelete.run(from: $0, to: bench.server, stateFolder: state, stop: {
+                asked += 1
+                if asked == 9 { try? FileManager.default.copyItem(atPath: state.string, toPath: kept.string) }
+                return asked >= 9
+            })
+        }
+        #expect(stopped.isStopped)
+        #expect(try bench.alice.items().filter { $0.type == .message }.count == 3)
+        clock.now += 86_400_000
+        let report = try reading(bench) { try undelete.run(from: $0, to: bench.server, stateFolder: kept) }
+        #expect(report.addsUp && report.isComplete)
+        let back = try bench.alice.items().filter { $0.type == .message }
+        #expect(back.count == 5 && Set(back.map(\.folderID)).count == 1 && Set(back.map(\.tags)).count == 1)
     }
 
     @Test("An account that the server does not have is refused, with the command that brings it back")

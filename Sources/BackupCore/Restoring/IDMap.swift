@@ -41,6 +41,7 @@ final class IDMap {
                         CREATE TABLE IF NOT EXISTS item (
                             origin INTEGER NOT NULL, source INTEGER NOT NULL, target INTEGER, PRIMARY KEY (origin, source)
                         ) WITHOUT ROWID;
+                        CREATE TABLE IF NOT EXISTS label (origin INTEGER PRIMARY KEY, name TEXT NOT NULL);
                         CREATE INDEX IF NOT EXISTS item_target ON item (target) WHERE target IS NOT NULL;
                         """)
                 try database.execute(sql: "INSERT OR IGNORE INTO origin (name) VALUES (?)", arguments: [name])
@@ -113,6 +114,22 @@ final class IDMap {
         try database.read {
             try Int64.fetchAll($0, sql: "SELECT source FROM item WHERE origin = ? AND target IS NULL", arguments: [origin])
         }
+    }
+
+    /// The name that the restore was begun with, if it still holds; otherwise a new one, durable before it is first used.
+    func label(where holds: (String) -> Bool, _ choose: () throws -> String) throws -> String {
+        try database.write { database in
+            let known = try String.fetchOne(database, sql: "SELECT name FROM label WHERE origin = ?", arguments: [origin])
+            if let known, holds(known) { return known }
+            let name = try choose()
+            try database.execute(sql: "INSERT OR REPLACE INTO label (origin, name) VALUES (?, ?)", arguments: [origin, name])
+            return name
+        }
+    }
+
+    /// Forgets the name: the next restore with the same parameters chooses one.
+    func forgetLabel() throws {
+        try database.write { try $0.execute(sql: "DELETE FROM label WHERE origin = ?", arguments: [origin]) }
     }
 
     /// Records what was finished, and lets go of the file.

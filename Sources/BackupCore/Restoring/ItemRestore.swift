@@ -49,8 +49,20 @@ public struct ItemRestore: Sendable {
         func refusal(_ code: CoreError.Code, _ reason: String, _ remedy: String) -> CoreError {
             CoreError(code, doing: "restoring an item", subject: "item \(item) of \(account) at \(moment.words)", reason: reason, remedy: remedy)
         }
+        let latest = try store.item(selection.account, item)
         let history = try store.history(of: .item(account: selection.account, id: item))
-        let lines = history.lines.filter { $0.sequence <= limit && $0.generation == selection.generation ?? $0.generation }
+        func isOfLife(_ sequence: UInt64, _ generation: Int64) -> Bool {
+            sequence <= limit && generation == selection.generation ?? generation
+        }
+        if let latest, let damage = history.damage.first {
+            let isDamaged = if moment == .last {
+                ItemLifetime(history, latest, where: isOfLife).isDoubtful(after: 0, upTo: .max)
+            } else if case .damaged = history.answer(at: limit, latest: latest.ordinal) { true } else { false }
+            guard !isDamaged else {
+                throw refusal(.damagedHistory, "\(damage)", "'getItem \(account) \(item) date all' shows what can be read")
+            }
+        }
+        let lines = history.lines.filter { isOfLife($0.sequence, $0.generation) }
         guard let line = moment == .last ? lines.last(where: { $0.fields["deleted"]?.bool != true }) : lines.last,
             line.fields["deleted"]?.bool != true
         else {

@@ -66,8 +66,24 @@ final class LivingMailbox {
             try? map.close()  // What made the restore end is the error to be told; the intents are durable already.
             throw error
         }
+        // A folder goes on holding what it got; a tag is of the run that gives it.
+        if !execution.report.isStopped, base == nil { try map.forgetLabel() }
         try map.close()
         return execution.report
+    }
+
+    /// `Undelete dd-MM-yyyy HH.mm.ss` of the time when this restore was begun, however often it is run again while that folder is
+    /// there.
+    func undeleteFolder(_ now: Int64) throws -> String { try map.label(where: isTopFolder) { unusedFolderName(now) } }
+
+    /// `undelete_dd_MM_yy` of the day when this restore was begun, however often it is continued.
+    func undeleteTag(_ now: Int64) throws -> String { try map.label(where: { _ in true }) { Self.tagName(now) } }
+
+    /// Tells of an item that is not restored because its history is damaged.
+    func fail(_ key: HistoryKey, _ reason: String) {
+        guard case .item(_, let id) = key else { return }
+        execution.report.asked += 1
+        execution.report.fail(id, .broken, reason)
     }
 
     /// Puts an item where it belongs; a folder comes back by itself.
@@ -151,18 +167,34 @@ final class LivingMailbox {
     /// The latest state alive, up to the limit.
     func lastAlive(_ id: Int64) throws -> ItemState? {
         let history = try store.history(of: .item(account: account, id: id))
-        return history.lines.last { isOfLife($0) && $0.fields["deleted"]?.bool != true }
+        return history.lines.last { isOfLife($0.sequence, $0.generation) && $0.fields["deleted"]?.bool != true }
             .flatMap { ItemState(id: id, fields: $0.fields, blobs: $0.blobs) }
     }
 
-    /// Whether a line is of the mailbox's life in question, and not after the limit.
-    func isOfLife(_ line: HistoryLine) -> Bool {
-        line.sequence <= limit && line.generation == execution.report.selection.generation ?? line.generation
+    /// Whether a state is of the mailbox's life in question, and not after the limit.
+    func isOfLife(_ sequence: UInt64, _ generation: Int64) -> Bool {
+        sequence <= limit && generation == execution.report.selection.generation ?? generation
     }
 
-    /// `undelete_dd_MM_yy` of today.
-    static var undeleteName: String {
-        let date = TimeText.local(WallClock.milliseconds).prefix(10).split(separator: "/")
+    static func tagName(_ time: Int64) -> String {
+        let date = TimeText.local(time).prefix(10).split(separator: "/")
         return "undelete_\(date[0])_\(date[1])_\(date[2].suffix(2))"
+    }
+
+    static func folderName(_ time: Int64) -> String {
+        "Undelete " + TimeText.local(time).replacing("/", with: "-").replacing(":", with: ".")
+    }
+
+    /// The name with a number where the mailbox has such a folder.
+    private func unusedFolderName(_ time: Int64) -> String {
+        let name = Self.folderName(time)
+        guard isTopFolder(name) else { return name }
+        var number = 2
+        while isTopFolder("\(name) (\(number))") { number += 1 }
+        return "\(name) (\(number))"
+    }
+
+    private func isTopFolder(_ name: String) -> Bool {
+        execution.targetFolders.find(named: name, in: WellKnownFolder.userRoot) != nil
     }
 }

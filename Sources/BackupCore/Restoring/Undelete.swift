@@ -13,6 +13,8 @@ public struct Undelete: Sendable {
     public var end: RestoreMoment
     /// Whether items go into the folders they were in, with the tag `undelete_dd_MM_yy`, instead of a folder of that name.
     public var toOriginalFolders = false
+    /// Milliseconds since 1970: what the folder and the tag are named by.
+    var clock: @Sendable () -> Int64 = { WallClock.milliseconds }
 
     /// An undelete; nothing happens before `run`.
     public init(account: String, start: RestoreMoment?, end: RestoreMoment) {
@@ -36,10 +38,14 @@ public struct Undelete: Sendable {
             of: known, selection: selection, limit: window.end,
             purpose: "undelete:\(start?.description ?? "first")..\(end)/\(toOriginalFolders)", from: store, to: target,
             stateFolder: stateFolder, stop: stop, progress: progress)
-        living.execution.choice = { id in try store.item(known.entry.id, id).flatMap { try undeleted($0, window, living) } }
+        living.execution.choice = { id in
+            guard let latest = try store.item(known.entry.id, id), case .alive(let state) = try undeleted(latest, window, living)
+            else { return nil }
+            return state
+        }
         var presumed = 0
         let makeBase = {
-            if !toOriginalFolders, living.base == nil { living.base = try living.folder(at: LivingMailbox.undeleteName) }
+            if !toOriginalFolders, living.base == nil { living.base = try living.folder(at: try living.undeleteFolder(clock())) }
         }
         return try living.run(prepare: makeBase) {
             // Comments after the documents that they belong to.
@@ -47,10 +53,15 @@ public struct Undelete: Sendable {
                 try store.items(known.entry.id, .all) { latest in
                     guard latest.sequence > window.start, latest.firstSequence <= window.end else { return }
                     let isComment = latest.fields["type"]?.string == ItemType.comment.name
-                    guard isComment == comments, let state = try undeleted(latest, window, living) else { return }
-                    if latest.isPresumed { presumed += 1 }
-                    try makeBase()
-                    try living.take(state)
+                    guard isComment == comments else { return }
+                    switch try undeleted(latest, window, living) {
+                    case .absent: break
+                    case .broken(let reason): living.fail(latest.key, reason)
+                    case .alive(let state):
+                        if latest.isPresumed { presumed += 1 }
+                        try makeBase()
+                        try living.take(state)
+                    }
                 }
             }
             if presumed > 0 { living.execution.report.warn("\(presumed) of the deletions are presumed: the log does not name them.") }
@@ -81,26 +92,26 @@ public struct Undelete: Sendable {
         }
     }
 
-    /// The item as it was before its deletion in the window; nil where there was none, or it is alive again.
-    private func undeleted(_ latest: IndexedItem, _ window: Window, _ living: LivingMailbox) throws -> ItemState? {
-        guard latest.isDeleted, case .item(_, let id) = latest.key else { return nil }
+    /// The item as it was before its deletion in the window; absent where there was none, or it is alive again.
+    private func undeleted(_ latest: IndexedItem, _ window: Window, _ living: LivingMailbox) throws -> SelectedState {
+        guard latest.isDeleted, case .item(_, let id) = latest.key else { return .absent }
         switch latest.fields["type"]?.string.flatMap({ ItemType(name: $0) }) {
-        case .conversation?, .tag?: return nil  // The server makes conversations itself; tags come with the items.
+        case .conversation?, .tag?: return .absent  // The server makes conversations itself; tags come with the items.
         default: break
         }
         let history = try living.store.history(of: latest.key)
-        let lines = history.lines.filter(living.isOfLife)
-        guard let last = lines.last, last.fields["deleted"]?.bool == true,
-            let alive = lines.lastIndex(where: { $0.fields["deleted"]?.bool != true }), lines[alive + 1].sequence > window.start
-        else { return nil }
+        let life = ItemLifetime(history, latest, where: living.isOfLife)
+        if life.isDoubtful(after: window.start, upTo: window.end) {
+            return .broken(history.damage.first.map { "\($0)" } ?? "states are missing")
+        }
+        guard let line = life.lastAlive, let deletion = life.deletion, deletion > window.start else { return .absent }
+        guard var state = ItemState(id: id, fields: line.fields, blobs: line.blobs) else {
+            return .broken("its state names no type")
+        }
         // Before it went, an item was mostly moved to Trash: its own folder is the one before.
-        let trash = FolderID.trash
-        let home = toOriginalFolders ? lines[...alive].last { $0.fields["deleted"]?.bool != true && $0.fields["folder"]?.int != trash } : nil
-        let line = lines[alive]
-        guard var state = ItemState(id: id, fields: line.fields, blobs: line.blobs) else { return nil }
-        if let folder = home?.fields["folder"]?.int { state.row.folderID = folder }
+        if toOriginalFolders, let folder = life.lastFolder(but: FolderID.trash) { state.row.folderID = folder }
         state.row.flags.remove(.deleted)
-        if toOriginalFolders, !state.row.type.isContainer { state.row.tags.append(LivingMailbox.undeleteName) }
-        return state
+        if toOriginalFolders, !state.row.type.isContainer { state.row.tags.append(try living.undeleteTag(clock())) }
+        return .alive(state)
     }
 }
