@@ -32,7 +32,7 @@ extension Change {
     /// Adds an item with the attributes of a row.
     ///
     /// - Parameter blobs: its content and those of its former versions, as they came.
-    /// - Returns: its id, and the record for a folder, message or chat.
+    /// - Returns: its id, and the record for an item that has one (`hasRecord`).
     func restore(_ item: NewItem, _ blobs: [IncomingBlob?]) throws -> (Int64, Logged) {
         guard let folderID = item.row.folderID else { throw failure(.refused, "an item lies in a folder") }
         let home = try folder(folderID)
@@ -69,7 +69,9 @@ extension Change {
         if row.type == .appointment || row.type == .task, let span = AppointmentTable.Span(of: row) {
             try AppointmentTable.appointments.put(span, item: row.id, mailbox: mailbox, in: database)
         }
-        return (row.id, record(of: row, blobs.first ?? nil))
+        let metadata = (try? MetadataDictionary(parsing: row.metadata)) ?? MetadataDictionary()
+        let blob = blobs.first ?? nil
+        return (row.id, creation(of: row, metadata, blob) ?? record(of: row, metadata, blob))
     }
 
     /// A new folder's counters.
@@ -122,8 +124,7 @@ extension Change {
     }
 
     /// The record of a folder, message or chat as if a user had made it; of others one that nobody writes.
-    private func record(of row: ItemRow, _ blob: IncomingBlob?) -> Logged {
-        let metadata = (try? MetadataDictionary(parsing: row.metadata)) ?? MetadataDictionary()
+    private func record(of row: ItemRow, _ metadata: MetadataDictionary, _ blob: IncomingBlob?) -> Logged {
         if row.type == .folder {
             var folder = CreateFolder()
             folder.name = LogText(row.name ?? "")

@@ -38,17 +38,15 @@ extension SandboxMailbox: TargetMailbox {
 
     /// Adds an item; one with a content whose size is not the one announced is refused.
     ///
-    /// Folders, messages and chats are logged as if a user had made them. For other items, and for what a record cannot say, the
-    /// rows are written as a raw restore does, without a record: whoever follows the log learns of them by a scan only.
+    /// Logged as if a user had made it, with the requests that follow for what that record cannot say. Items that no record can make
+    /// (`Change.hasRecord`) come as rows, as a raw restore writes them: whoever follows the log learns of those by a scan only.
     public func addItem(_ item: NewItem) throws -> Int64 {
-        try receive([item.content] + item.revisions.map(\.content)) { blobs in
-            switch item.row.type {
-            case .folder, .message, .chat:
-                try server.change(mailboxID) { try $0.restore(item, blobs) }
-            default:
-                try server.restoring(mailboxID) { try $0.restore(item, blobs).0 }
-            }
+        let id = try receive([item.content] + item.revisions.map(\.content)) { blobs in
+            if Change.hasRecord(item) { return try server.change(mailboxID) { try $0.restore(item, blobs) } }
+            return try server.restoring(mailboxID) { try $0.restore(item, blobs).0 }
         }
+        if Change.hasRecord(item) { try logRest(of: id) }
+        return id
     }
 
     /// Writes the contents to the volume, calls `body`, and takes the incoming files away again.
