@@ -42,7 +42,7 @@ enum CommandTable {
                 .init(command: "getItem john@example.com 24700 dump_blob true", meaning: "Shows its last state, and then its content."),
             ], availability: .built),
         CommandSpecification(
-            "getAccountInfo", "Shows what is kept of an account: attributes, aliases, preferences.",
+            "getAccountInfo", "Shows what is kept of an account: attributes, preferences, signatures, identities, data sources.",
             [
                 .mandatory("account", .account), backupPath,
                 .optional("date", .date(words: ["most_recent", "least_recent", "all"]), "most_recent"),
@@ -87,7 +87,7 @@ enum CommandTable {
 
     private static let restoring: [CommandSpecification] = [
         CommandSpecification(
-            "doRestoreOnNewAccount", "Restores a mailbox as of a date into a new account.",
+            "doRestoreOnNewAccount", "Restores a mailbox and the account's settings as of a date into a new account.",
             [
                 .mandatory("source_account", .account), .mandatory("destination_account", .text),
                 .mandatory("date", .date(words: ["last"])), backupPath,
@@ -106,6 +106,8 @@ enum CommandTable {
             notes: [
                 "The destination account is created; one that exists is refused, unless this command made it and was interrupted:",
                 "run again with the same parameters, it continues and restores nothing twice.",
+                "Preferences, filters, signatures, identities and data sources come with it; data sources are switched off.",
+                "What does not hold on another account, or is refused by the server, is listed with its reason.",
             ], availability: .built),
         CommandSpecification(
             "doRestoreDeletedAccount", "Restores a deleted account as it was at the moment of its deletion.",
@@ -127,10 +129,10 @@ enum CommandTable {
             examples: [
                 .init(
                     command: "doUndelete john@example.com \"27/02/2014 00:00:00\" \"28/02/2014 23:59:59\"",
-                    meaning: "Brings back what was deleted on these two days, below a folder undelete_dd_MM_yy of today."),
+                    meaning: "Brings back what was deleted on these two days, below a folder \"Undelete dd-MM-yyyy HH.mm.ss\"."),
                 .init(
                     command: "doUndelete john@example.com first last target_original_folder true",
-                    meaning: "Brings back everything into the folders it was in, with a tag of that name."),
+                    meaning: "Brings back everything into the folders it was in, with a tag undelete_dd_MM_yy."),
             ],
             notes: ["What is alive again is left alone. Run again with the same dates, it restores nothing twice."], availability: .built),
         CommandSpecification(
