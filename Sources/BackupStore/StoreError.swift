@@ -93,6 +93,9 @@ extension StoreError {
                 (.inputOutput, "Everything below the backup path must belong to the user that the service runs as")
             case .tooManyOpenFiles, .tooManyOpenFilesInSystem: (.inputOutput, "Raise the limit of open files (ulimit -n)")
             case .readOnlyFileSystem: (.inputOutput, "The file system is mounted for reading only; the kernel's log may say why")
+            case .noSuchFileOrDirectory:
+                (.inputOutput, "Check that the path and the folders above it exist, and that its file system is mounted")
+            case .notDirectory: (.inputOutput, "There is a file where a folder is expected: check the path")
             case .staleNFSFileHandle: (.inputOutput, "The network file system lost the file; mount it again")
             default: (.inputOutput, "Look at the kernel's log for errors of the disk, and try again")
             }

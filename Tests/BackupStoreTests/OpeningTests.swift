@@ -113,7 +113,11 @@ struct OpeningTests {
         let store = try StoreOnDisk()
         let name = (BackupPath.temporaryPrefix + "case").uppercased()
         store.disk.place(name, [])  // As such a file system answers.
-        #expect(code { _ = try store.open() } == .caseInsensitive)
+        #expect { _ = try store.open() } throws: { error in
+            (error as? StoreError)?.code == .caseInsensitive && "\(error)".contains(store.path.string)
+                && "\(error)".contains("does not tell upper case from lower case; blobs would overwrite each other")
+        }
+        #expect(try store.reader().info().lastSequence == 0, "reading is allowed")
     }
 
     @Test("R13: unfinished files are ignored by readers and removed by the next writer")

@@ -91,6 +91,10 @@ final class StoreIndex: @unchecked Sendable {
     static func failing<Result>(_ doing: String, _ file: FilePath, _ body: () throws -> Result) throws -> Result {
         do {
             return try body()
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
+            throw StoreError(
+                .noSpace, doing: doing, subject: file.string,
+                remedy: "Make room: the file system is full. Nothing committed is lost", cause: error)
         } catch let error as DatabaseError {
             throw StoreError(
                 .index, doing: doing, subject: file.string,

@@ -29,9 +29,10 @@ struct StoreIdentity: Sendable, Equatable {
                     .foreignBackup, doing: doing, subject: path.root.string, remedy: "The folder holds the data of Zextras Backup"
                 )
             }
+            let isThere = try files.status(path.root) != nil
             throw StoreError(
-                .notABackupPath, doing: doing, subject: "\(path.root) has no zxbackup.json",
-                remedy: "zxbackup init makes a backup path in an empty folder")
+                .notABackupPath, doing: doing, subject: "\(path.root) " + (isThere ? "has no zxbackup.json" : "does not exist"),
+                remedy: "Check the path. zxbackup init makes a backup path in an empty folder or a new one")
         }
         guard let members = try? JSONObject(json: bytes), let format = members["format"]?.int,
             let features = members["features"]?.array?.compactMap(\.string)
