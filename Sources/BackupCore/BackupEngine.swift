@@ -71,6 +71,7 @@ public final class BackupEngine {
     @discardableResult
     public func catchUp(progress: (FollowStatistics) throws -> Void = { _ in }) throws -> FollowStatistics {
         while try scanner.step() { try progress(scanner.statistics) }
+        try scanner.tellOfMissingLog()
         try scanner.settle(looksAtDirectory: true)
         try store.checkpoint()
         return scanner.statistics

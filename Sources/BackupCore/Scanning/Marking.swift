@@ -31,6 +31,14 @@ extension RealTimeScanner {
         return true
     }
 
+    /// At the end of what can be read: tells where there is no log although the server has mailboxes.
+    func tellOfMissingLog() throws {
+        guard follower.hasNoFile, try !source.mailboxes().isEmpty else { return }
+        note(
+            "the redo log \(source.redoLog.log) is missing, empty or unusable: nothing new can be followed until the server "
+                + "writes one. Check that the server runs and logs there")
+    }
+
     /// A gap or damage is never papered over: every account is marked, and the administrator told.
     func report(_ notice: FollowNotice) throws {
         note(notice.description)

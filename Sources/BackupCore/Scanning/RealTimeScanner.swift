@@ -51,12 +51,13 @@ final class RealTimeScanner {
         self.logger = logger
         if let text = try store.info().position {
             let position = try SourcePosition(text: text, store: store)
-            follower = try LogFollower(location: source.redoLog, from: position.log)
+            follower = try LogFollower(location: source.redoLog, from: position.log, serverID: LogText(source.identity.id))
             shared = position.shared
         } else {
             // Without a server to scan, the oldest file is the beginning; with one, the log matters from the first scan on.
             follower = try LogFollower(
-                location: source.redoLog, from: nil, beginning: source.hasInventory ? .currentFile : .oldestFile)
+                location: source.redoLog, from: nil, beginning: source.hasInventory ? .currentFile : .oldestFile,
+                serverID: LogText(source.identity.id))
             shared = SharedBodies()
         }
         mailboxes = try KnownMailboxes(store: store)

@@ -18,6 +18,8 @@ public struct FollowNotice: Hashable, Sendable, CustomStringConvertible {
         public static let opaque = Kind(description: "opaque")
         /// A server has opened the file anew, perhaps another version: its header was rewritten in place.
         public static let headerRewritten = Kind(description: "header rewritten")
+        /// The file is another server's.
+        public static let foreign = Kind(description: "foreign")
         /// The file's header cannot be used.
         public static let headerDamaged = Kind(description: "header damaged")
     }

@@ -41,6 +41,8 @@ public final class LogFollower {
     /// The log's place.
     public let location: LogLocation
     private let beginning: Beginning
+    /// Whose log it is; nil = anybody's.
+    let serverID: LogText?
     private let watch: FileWatch
     private var phase: Phase
     private var current: Current?
@@ -49,20 +51,22 @@ public final class LogFollower {
     /// The position before the notices in the queue.
     private var positionBeforeQueue: LogPosition?
     /// Files whose bad header was reported: once each.
-    private var reportedHeaders: Set<LogFile.FileIdentity> = []
+    var reportedHeaders: Set<LogFile.FileIdentity> = []
 
     /// Opens the log; where there is none yet, `next` looks again.
     ///
     /// - Parameters:
     ///   - position: where an earlier follower stood; nil begins anew.
     ///   - beginning: where to begin without a position.
+    ///   - serverID: whose log it is: another server's files are told of and never read. nil reads anybody's.
     ///   - usesNotification: false: `wait` polls, as it does where inotify is not to be had.
     /// - Throws: `fileAccess` when a file that is there cannot be read.
     public init(
         location: LogLocation, from position: LogPosition? = nil, beginning: Beginning = .currentFile,
-        usesNotification: Bool = true
+        serverID: LogText? = nil, usesNotification: Bool = true
     ) throws(RedoLogError) {
         self.location = location
+        self.serverID = serverID
         self.beginning = beginning
         watch = FileWatch(directory: location.directory, usesNotification: usesNotification)
         phase = .starting(position)
@@ -90,6 +94,15 @@ public final class LogFollower {
     public func position() throws(RedoLogError) -> LogPosition? {
         if !queue.isEmpty, let positionBeforeQueue { return positionBeforeQueue }
         return try reachedPosition()
+    }
+
+    /// Whether there is no file to read: the log is missing, empty, damaged at its beginning or another server's. For a moment
+    /// it is so in every rollover.
+    public var hasNoFile: Bool {
+        switch phase {
+        case .starting, .between: true
+        case .live, .finished: false
+        }
     }
 
     /// The number of the file in hand, in which the last transaction was committed; nil until a file was found.
@@ -180,7 +193,7 @@ public final class LogFollower {
     }
 
     /// Adds a notice to the queue; the position stays that of before until it was handed out.
-    private func enqueue(_ notice: FollowNotice) throws(RedoLogError) {
+    func enqueue(_ notice: FollowNotice) throws(RedoLogError) {
         if queue.isEmpty { positionBeforeQueue = try reachedPosition() }
         queue.append(.notice(notice))
     }
@@ -194,6 +207,7 @@ public final class LogFollower {
             return true
         }
         if let header = try? current.file.header(), header != current.header {
+            guard try !reportForeign(header, of: current.file) else { return !queue.isEmpty }
             // A header that is being written, or that is no longer one, is looked at again next time.
             if header.sequence != current.header.sequence || header.createTime != current.header.createTime {
                 try enqueue(
@@ -252,52 +266,6 @@ public final class LogFollower {
     }
 
     // MARK: - Finding files
-
-    private func identity(of path: FilePath) -> LogFile.FileIdentity? {
-        var status = stat()
-        guard stat(path.string, &status) == 0 else { return nil }
-        return LogFile.FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-    }
-
-    /// The current log; nil while there is none, or none with a header.
-    private func openLog() throws(RedoLogError) -> (file: LogFile, header: FileHeader)? {
-        let file: LogFile
-        do {
-            file = try LogFile(location.log)
-        } catch {
-            // Between two steps of a rollover there is no current file.
-            if error.cause as? Errno == .noSuchFileOrDirectory { return nil }
-            throw error
-        }
-        guard try file.size() >= Int64(FileHeader.length) else { return nil }
-        do {
-            return (file, try file.header())
-        } catch {
-            guard error.code != .fileAccess else { throw error }
-            try reportHeader(of: file, sequence: 0, error)
-            return nil
-        }
-    }
-
-    /// An archived file with its header; nil if the header is unusable, which is reported.
-    private func openArchived(_ archived: ArchivedFile) throws(RedoLogError) -> (file: LogFile, header: FileHeader)? {
-        let file = try LogFile(archived.path)
-        do {
-            return (file, try file.header())
-        } catch {
-            guard error.code != .fileAccess else { throw error }
-            try reportHeader(of: file, sequence: archived.sequence, error)
-            return nil
-        }
-    }
-
-    private func reportHeader(of file: LogFile, sequence: Int64, _ error: RedoLogError) throws(RedoLogError) {
-        guard reportedHeaders.insert(file.identity).inserted else { return }
-        try enqueue(
-            FollowNotice(
-                kind: .headerDamaged, file: file.path.string, sequence: sequence, offset: 0, length: 0, reason: error.doing,
-                    needsScan: true))
-    }
 
     /// Finds the file to begin with; false while there is none.
     private func start(_ position: LogPosition?) throws(RedoLogError) -> Bool {

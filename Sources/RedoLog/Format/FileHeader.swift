@@ -41,6 +41,13 @@ public struct FileHeader: Hashable, Sendable {
     /// Whether the open flag is set.
     public var isOpen: Bool { openFlag != 0 }
 
+    /// Whether the file was written by another server than this one. A server that could not ask its directory writes `unknown`.
+    func isForeign(to server: LogText) -> Bool {
+        guard !serverID.isEmpty, serverID != "unknown" else { return false }
+        // A longer id is cut in the header.
+        return !server.bytes.starts(with: serverID.bytes) || serverID.count < min(server.count, Self.serverIDCapacity - 3)
+    }
+
     static let magic = [UInt8]("ZM_REDO".utf8)
     private static let serverIDCapacity = 127
 
