@@ -18,6 +18,17 @@ public enum TimeText {
         return "\(date) \(two(fields.tm_hour)):\(two(fields.tm_min)):\(two(fields.tm_sec))"
     }
 
+    /// ISO 8601 in the time zone of the machine, with its offset: one moment also in an hour that occurs twice.
+    public static func isoLocal(second: Int64) -> String {
+        var seconds = time_t(second)
+        var fields = tm()
+        guard localtime_r(&seconds, &fields) != nil else { return "second \(second)" }  // No calendar has it.
+        let date = "\(four(Int(fields.tm_year) + 1900))-\(two(fields.tm_mon + 1))-\(two(fields.tm_mday))"
+        let time = "\(two(fields.tm_hour)):\(two(fields.tm_min)):\(two(fields.tm_sec))"
+        let minutes = Int32(fields.tm_gmtoff.magnitude / 60)
+        return "\(date)T\(time)\(fields.tm_gmtoff < 0 ? "-" : "+")\(two(minutes / 60)):\(two(minutes % 60))"
+    }
+
     /// ISO 8601 in UTC with milliseconds.
     public static func iso(_ milliseconds: Int64) -> String {
         let second = floorDivide(milliseconds, 1000)

@@ -82,13 +82,13 @@ public struct ExportReport: Sendable {
         }
         if isStopped { text += "Stopped by request. The folder holds what was written until then.\n" }
         guard !unexported.isEmpty else { return text }
-        text += "\n- unexported items -\naccount: \(account.name)\n"
+        text += "\n- unexported items -\naccount: \(ShownText.line(account.name))\n"
         text += "unexported items: \(unexported.map { String($0.id) }.joined(separator: ","))\n"
         for reason in Reason.allCases {
             let failed = unexported.filter { $0.reason == reason }
             guard !failed.isEmpty else { continue }
             text += "\(reason.rawValue): \(failed.count)\n"
-            for item in failed.prefix(10) where !item.detail.isEmpty { text += "   \(item.id): \(item.detail)\n" }
+            for item in failed.prefix(10) where !item.detail.isEmpty { text += "   \(item.id): \(ShownText.line(item.detail))\n" }
             if failed.count > 10 { text += "   …\n" }
         }
         return text

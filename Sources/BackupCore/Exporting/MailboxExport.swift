@@ -36,7 +36,8 @@ public struct MailboxExport: Sendable {
         progress: @escaping (ExportReport) -> Void = { _ in }
     ) throws -> ExportReport {
         let found = try BackedUpAccount.find(account, in: store)
-        let selection = try Selection(account: found.entry.id, at: moment, in: store)
+        var selection = try Selection(account: found.entry.id, at: moment, in: store)
+        selection.warnings += found.warnings
         let plan = try Plan(selection, store)
         let folder = try ExportFolder(creating: destination)
         let execution = ExportExecution(

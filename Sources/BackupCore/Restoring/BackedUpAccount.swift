@@ -8,6 +8,17 @@ public struct BackedUpAccount: Sendable {
     public var isDeleted: Bool
     /// Time of the latest state, milliseconds since 1970.
     public var time: Int64
+    /// Ids of other accounts that have or had the name by which this one was found.
+    public var namesakes: [String] = []
+
+    /// What an administrator should know of how the account was found.
+    public var warnings: [String] {
+        guard !namesakes.isEmpty else { return [] }
+        return [
+            "Other accounts had the name \(entry.name), too (\(namesakes.joined(separator: ", "))). Meant is \(entry.id), "
+                + "\(isDeleted ? "which changed last" : "which is alive"); give an id instead of the name to mean another."
+        ]
+    }
 
     /// Reads an account's latest state; nil where the backup knows no attributes of it.
     public init?(_ id: String, in store: any StoreReading) throws {
@@ -22,7 +33,7 @@ public struct BackedUpAccount: Sendable {
     /// A name may have been used more than once: the account that is alive is meant, else the one that changed last. An account
     /// known by its mailbox only (its directory was never read) is found by its id.
     ///
-    /// - Throws: `unknownAccount`, with the names that come near.
+    /// - Throws: `unknownAccount`.
     public static func find(_ nameOrID: String, in store: any StoreReading) throws -> BackedUpAccount {
         let ids = try store.accounts()
         let wanted = nameOrID.lowercased()
@@ -30,8 +41,10 @@ public struct BackedUpAccount: Sendable {
             return try BackedUpAccount(id, in: store) ?? BackedUpAccount(nameless: id)
         }
         let named = try ids.compactMap { try BackedUpAccount($0, in: store) }.filter { $0.entry.name.lowercased() == wanted }
-        if let alive = named.first(where: { !$0.isDeleted }) { return alive }
-        if let latest = named.max(by: { $0.time < $1.time }) { return latest }
+        if var meant = named.first(where: { !$0.isDeleted }) ?? named.max(by: { $0.time < $1.time }) {
+            meant.namesakes = named.map(\.entry.id).filter { $0 != meant.entry.id }.sorted()
+            return meant
+        }
         throw CoreError(
             .unknownAccount, doing: "looking for an account in the backup", subject: nameOrID,
             reason: "no account of the backup has this name or id",

@@ -80,8 +80,7 @@ extension RestoreExecution {
             var row = try translated(state, folder: parent)
             // A folder that only the source's server made itself is an ordinary one here.
             if WellKnownFolder.isSystem(state) { row.updateMetadata { $0["a"] = nil } }
-            // By name it is recognised after a crash, too: making it twice is not possible.
-            row.id = try targetFolders.find(named: row.name ?? "", in: parent) ?? mailbox.addItem(NewItem(row: row))
+            row.id = try findOrMake(&row, in: parent, of: id)
             targetFolders.add(row)
             folderMap[id] = row.id
             map.finish(id, as: row.id)
@@ -89,6 +88,28 @@ extension RestoreExecution {
         } catch {
             report.fail(id, .invalid, "\(state.row.type.name) '\(state.row.name ?? "")': \(error)")
         }
+    }
+
+    /// The target's folder of that name, made where it is missing: by name it is recognised after a crash, too.
+    ///
+    /// Where the name is another folder's of the backup, or one that the server refuses, the folder gets a name like it.
+    private func findOrMake(_ row: inout ItemRow, in parent: Int64, of id: Int64) throws -> Int64 {
+        let name = row.name ?? ""
+        var refusal: (any Error)?
+        if let there = targetFolders.find(named: name, in: parent) {
+            guard folderMap.values.contains(there) else { return there }
+        } else {
+            do { return try mailbox.addItem(NewItem(row: row)) } catch {
+                guard !AcceptableName.isPlain(name) else { throw error }
+                refusal = error
+            }
+        }
+        let other = AcceptableName.of(name, id: id)
+        row.name = other
+        let made = try targetFolders.find(named: other, in: parent) ?? mailbox.addItem(NewItem(row: row))
+        let reason = refusal.map { "\($0)" } ?? "another folder has its name"
+        report.warn("\(row.type.name) \(id) '\(name)' is named '\(other)': \(reason)")
+        return made
     }
 
     /// The root for folders at the top, also where the source's root was never seen.
@@ -108,13 +129,28 @@ extension RestoreExecution {
                     report.skipped += 1
                     continue
                 }
-                let made = try there ?? mailbox.addTag(tag)
+                let made = try there ?? add(tag, &known)
                 known[tag.name.lowercased()] = made
                 map.finish(tag.id, as: made)
                 report.restored += 1
             } catch {
                 report.fail(tag.id, .invalid, "tag '\(tag.name)': \(error)")
             }
+        }
+    }
+
+    /// Adds a tag; under a name like its own where the server refuses that.
+    ///
+    /// - Parameter known: ids of the target's tags by name in lower case.
+    private func add(_ tag: TagRow, _ known: inout [String: Int64]) throws -> Int64 {
+        do { return try mailbox.addTag(tag) } catch {
+            guard !AcceptableName.isPlain(tag.name) else { throw error }
+            var other = tag
+            other.name = AcceptableName.of(tag.name)
+            let made = try known[other.name.lowercased()] ?? mailbox.addTag(other)
+            known[other.name.lowercased()] = made
+            report.warn("tag \(tag.id) '\(tag.name)' is named '\(other.name)': \(error)")
+            return made
         }
     }
 

@@ -167,7 +167,8 @@ final class RestoreExecution {
         progress(report)
     }
 
-    private func write(_ state: ItemState, _ folder: Int64) throws {
+    /// - Parameter isTamed: whether its name and tags are changed to such as every server takes.
+    private func write(_ state: ItemState, _ folder: Int64, isTamed: Bool = false) throws {
         let id = state.row.id
         func fail(_ reason: RestoreReport.Reason, _ detail: String) {
             report.fail(id, reason, detail)
@@ -179,6 +180,7 @@ final class RestoreExecution {
         var item: NewItem
         do {
             item = NewItem(row: try translated(state, folder: folder))
+            if isTamed { item.row.tameNames(id: id) }
             if let blob = state.blob {
                 item.content = try NewItem.Content(CheckedContent(blob, store, folder: spool))
             } else if state.row.type.hasContent || !(state.row.blobDigest ?? "").isEmpty {
@@ -207,6 +209,10 @@ final class RestoreExecution {
             // Refused, or written and then lost on the way back: the target knows.
             do {
                 if let target = try find(state, folder) { return try finish(state, as: target) }
+                if !isTamed, state.row.canBeTamed {
+                    report.warn("Item \(id) has another name or other tags than before, which the server refused: \(error)")
+                    return try write(state, folder, isTamed: true)
+                }
                 fail(.invalid, "\(error)")
             } catch let stopped as CoreError where stopped.code == .stopped {
                 throw stopped
@@ -276,6 +282,20 @@ extension RestoreExecution {
                 report.warn("Item \(id) names other items that it could not be told the new ids of: \(error)")
             }
         }
+    }
+}
+
+extension ItemRow {
+    /// Whether its name or a tag may be why a server refuses it: a document's may also be taken.
+    fileprivate var canBeTamed: Bool { hasOddName || !tags.allSatisfy(AcceptableName.isPlain) }
+
+    private var hasOddName: Bool {
+        name.map { type == .document || type == .wiki || !AcceptableName.isPlain($0) } ?? false
+    }
+
+    fileprivate mutating func tameNames(id: Int64) {
+        if let name, hasOddName { self.name = AcceptableName.of(name, id: id, keepsExtension: type == .document) }
+        tags = tags.map { AcceptableName.isPlain($0) ? $0 : AcceptableName.of($0) }
     }
 }
 

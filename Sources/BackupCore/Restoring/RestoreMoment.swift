@@ -1,3 +1,10 @@
+import BackupStore
+
+extension CoreError.Code {
+    /// A time that has not come yet.
+    public static let inTheFuture = CoreError.Code("inTheFuture")
+}
+
 /// Which moment of a mailbox a restore brings back (R14).
 public enum RestoreMoment: Hashable, Sendable, CustomStringConvertible {
     /// The latest state; of a deleted mailbox the one just before its deletion.
@@ -14,6 +21,18 @@ public enum RestoreMoment: Hashable, Sendable, CustomStringConvertible {
         case .second(let second): "second:\(second)"
         case .change(let change): "change:\(change)"
         }
+    }
+
+    /// Refuses a second that has not come yet, by this machine's clock and by the last change that is known.
+    ///
+    /// - Parameter lastChange: milliseconds since 1970; nil where that says nothing.
+    public static func refuseFuture(_ second: Int64, lastChange: Int64? = nil) throws {
+        let now = max(WallClock.milliseconds, lastChange ?? 0)
+        guard second * 1000 > now else { return }
+        throw CoreError(
+            .inTheFuture, doing: "choosing a moment", subject: TimeText.local(second: second),
+            reason: "it lies in the future: nobody knows yet what happens until then",
+            remedy: "The date 'last' means the latest state")
     }
 
     /// The moment for a person.

@@ -48,8 +48,9 @@ public struct RestoreOnNewAccount: Sendable {
             moment: moment.description, sequence: 0, account: nil, isFinished: false)
         if let existing { try refuse(existing, known, wanted) }
 
-        let selection = try Selection(
+        var selection = try Selection(
             account: account.entry.id, at: moment, from: existing == nil ? nil : known?.sequence, in: store)
+        selection.warnings += account.warnings
         var record = wanted
         record.sequence = selection.cut.sequence
         record.account = existing?.id
@@ -80,7 +81,7 @@ public struct RestoreOnNewAccount: Sendable {
             throw error
         }
         try map.close()
-        record.isFinished = !execution.report.isStopped
+        record.isFinished = execution.report.isComplete
         try records.keep(record)
         return execution.report
     }

@@ -114,13 +114,13 @@ public struct RestoreReport: Sendable {
 
     private var unrestoredItemsText: String {
         guard !unrestored.isEmpty else { return "" }
-        var text = "\n- unrestored items -\naccount: \(source.name)\n"
+        var text = "\n- unrestored items -\naccount: \(ShownText.line(source.name))\n"
         text += "unrestored items: \(unrestored.map { String($0.id) }.joined(separator: ","))\n"
         for reason in Reason.allCases {
             let failed = unrestored.filter { $0.reason == reason }
             guard !failed.isEmpty else { continue }
             text += "\(reason.rawValue): \(failed.count)\n"
-            for item in failed.prefix(10) where !item.detail.isEmpty { text += "   \(item.id): \(item.detail)\n" }
+            for item in failed.prefix(10) where !item.detail.isEmpty { text += "   \(item.id): \(ShownText.line(item.detail))\n" }
             if failed.count > 10 { text += "   …\n" }
         }
         return text
@@ -128,7 +128,7 @@ public struct RestoreReport: Sendable {
 
     private var unrestoredSettingsText: String {
         guard !unrestoredSettings.isEmpty else { return "" }
-        return "\n- unrestored settings -\naccount: \(source.name)\n"
-            + unrestoredSettings.map { "\($0.name): \($0.reason)\n" }.joined()
+        return "\n- unrestored settings -\naccount: \(ShownText.line(source.name))\n"
+            + unrestoredSettings.map { ShownText.line("\($0.name): \($0.reason)") + "\n" }.joined()
     }
 }

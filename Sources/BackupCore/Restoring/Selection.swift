@@ -31,6 +31,7 @@ public struct Selection: Sendable {
         switch moment {
         case .last: break
         case .second(let second):
+            try RestoreMoment.refuseFuture(second, lastChange: known.last.time)
             guard let found = try store.cut(account, atOrBeforeSecond: second) else {
                 throw Self.tooEarly(account, moment, known.first)
             }

@@ -51,6 +51,16 @@ extension RealTimeScanner {
         for id in try store.accounts() where !present.contains(id) { try recordDeleted(id) }
     }
 
+    /// Tells of mailboxes whose accounts the directory does not have: they are backed up like any other.
+    private func tellOfOrphans(_ mailboxes: [MailboxRow], _ accounts: [AccountEntry]) {
+        let present = Set(accounts.map(\.id))
+        for row in mailboxes where !present.contains(row.accountID) {
+            note(
+                "mailbox \(row.id) belongs to account \(row.accountID) (\(row.comment ?? "no name")), which the directory does not have: "
+                    + "it is backed up as a deleted account's. Restore it by that id, or put the account back into the directory")
+        }
+    }
+
     /// Records that an account is gone.
     private func recordDeleted(_ id: String) throws {
         guard let info = try store.accountInfo(id), let entry = AccountEntry(id: id, fields: info.fields) else { return }
@@ -108,7 +118,9 @@ extension RealTimeScanner {
         if !hasLookedForUntoldLives {
             hasLookedForUntoldLives = true
             let accounts = try source.accounts()
-            for row in try source.mailboxes() where isUntold(row) && !refused.contains(row.id) {
+            let mailboxes = try source.mailboxes()
+            tellOfOrphans(mailboxes, accounts)
+            for row in mailboxes where isUntold(row) && !refused.contains(row.id) {
                 let account = accounts.first { $0.id == row.accountID }
                     ?? AccountEntry(id: row.accountID, name: row.comment ?? row.accountID)
                 try scanOrRefuse(row, account: account)
