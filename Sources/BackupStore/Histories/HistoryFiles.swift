@@ -24,7 +24,13 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
             file = try files.open(place, .createOrUpdate)
         }
         defer { file.close() }
-        let size = try file.size()
+        var size = try file.size()
+        if size > 0, try !file.endsWithNewline(at: size) {
+            // A line torn behind the checkpoint's back stays damage of its own, and does not take this one with it (R6).
+            let newline: [UInt8] = [UInt8(ascii: "\n")]
+            try newline.withUnsafeBytes { try file.write($0, at: size) }
+            size += 1
+        }
         try file.write(line, at: size)
         if syncsEach {
             try file.sync()
@@ -206,5 +212,14 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
         } catch let error as Errno where error == .noSuchFileOrDirectory || error == .notDirectory {
             return []
         }
+    }
+}
+
+extension OpenFile {
+    /// Whether the byte before an offset ends a line.
+    fileprivate func endsWithNewline(at offset: Int64) throws -> Bool {
+        var last: UInt8 = 0
+        let count = try withUnsafeMutableBytes(of: &last) { try read(into: $0, at: offset - 1) }
+        return count == 1 && last == UInt8(ascii: "\n")
     }
 }

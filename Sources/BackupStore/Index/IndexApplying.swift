@@ -29,7 +29,9 @@ extension IndexStatements {
     func apply(_ line: HistoryLine, checksum: UInt32, bytes: UnsafeRawBufferPointer, to key: HistoryKey) throws {
         let latest = try sequences(of: key)
         if let latest, latest.sequence >= Int64(line.sequence) { return }
-        try apply(line, checksum: checksum, bytes: bytes, to: key, first: latest?.first ?? Int64(line.sequence))
+        // Where the first line is lost or damaged, the item may be as old as the account.
+        let first = latest?.first ?? (line.ordinal == 1 ? Int64(line.sequence) : 0)
+        try apply(line, checksum: checksum, bytes: bytes, to: key, first: first)
     }
 
     /// Takes in a line that was made from this index a moment ago: it is newer than what is there.
