@@ -49,6 +49,7 @@ struct CommandLineProgram: Sendable {
         if let host = invocation.options.host, !["localhost", hostName()].contains(host.lowercased()) {
             throw NotAvailable(what: "option --host \(host)")
         }
+        for note in invocation.ambiguousDates { console.errors(note + "\n") }
         return try command.run(invocation, console)
     }
 

@@ -14,10 +14,10 @@ final class Workplace {
     var config: String { folder.appending("zxbackup.yaml").string }
     var backup: String { folder.appending("backup").string }
 
-    init() throws {
+    init(options: SandboxServer.Options = .init()) throws {
         folder = FilePath(FileManager.default.temporaryDirectory.appendingPathComponent("zxbackup-\(UUID().uuidString)").path)
         try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
-        server = try SandboxServer.create(at: folder.appending("server"))
+        server = try SandboxServer.create(at: folder.appending("server"), options: options)
         try Data("server: {kind: sandbox, path: server}\nbackupPath: backup\nstateFolder: state\n".utf8)
             .write(to: URL(fileURLWithPath: config))
     }

@@ -1,19 +1,9 @@
 import Foundation
 import Testing
 
-/// The built program, beside the test bundle.
 private func program(_ arguments: String...) throws -> (status: Int32, output: Data) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-        .appendingPathComponent("zxbackup")
-    process.arguments = arguments
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, data)
+    let result = try BuiltProgram.run(arguments)
+    return (result.status, result.output)
 }
 
 @Suite("redolog dump and verify")

@@ -7,6 +7,7 @@ enum GetAccountInfo: Command {
         let (store, path) = try invocation.openReader()
         defer { store.close() }
         let account = try BackedUpAccount.find(invocation.required("account"), in: store)
+        for warning in account.warnings { console.errors(warning + "\n") }
         let history = try store.history(of: .accountInfo(account.entry.id))
         for damage in history.damage { console.errors("\(path)/\(damage)\n") }
 
@@ -14,7 +15,9 @@ enum GetAccountInfo: Command {
         switch try invocation.date("date") {
         case .word("all"): break
         case .word("least_recent"): lines = Array(lines.prefix(1))
-        case .second(let second): lines = lines.last { $0.time / 1000 <= second }.map { [$0] } ?? []
+        case .second(let second):
+            try RestoreMoment.refuseFuture(second, lastChange: history.lines.last?.time)
+            lines = lines.last { $0.time / 1000 <= second }.map { [$0] } ?? []
         case .change(let change):
             let cut = try store.cut(account.entry.id, change: change)
             lines = lines.last { $0.sequence <= cut?.sequence ?? 0 }.map { [$0] } ?? []

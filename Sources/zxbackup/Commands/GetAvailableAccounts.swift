@@ -14,6 +14,7 @@ enum GetAvailableAccounts: Command {
         let (store, _) = try invocation.openReader()
         defer { store.close() }
         let date = try invocation.date("date") ?? .word("last")
+        if case .second(let second) = date { try RestoreMoment.refuseFuture(second) }
         let domains = invocation.list("domains").map { Set($0.map { $0.lowercased() }) }
         let target = invocation.flag("hide_existing_accounts") ? try invocation.configuration().openTarget() : nil
 

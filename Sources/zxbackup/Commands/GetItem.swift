@@ -8,6 +8,7 @@ enum GetItem: Command {
         let (store, path) = try invocation.openReader()
         defer { store.close() }
         let account = try BackedUpAccount.find(invocation.required("account"), in: store)
+        for warning in account.warnings { console.errors(warning + "\n") }
         guard let id = Int64(try invocation.required("item")) else { throw UsageError("an item's number is expected", invocation.command) }
         let history = try store.history(of: .item(account: account.entry.id, id: id))
         for damage in history.damage { console.errors("\(path)/\(damage)\n") }
@@ -15,7 +16,9 @@ enum GetItem: Command {
         var lines = history.lines
         switch try invocation.date("date") {
         case .word("all"): break
-        case .second(let second): lines = state(lines, at: try store.cut(account.entry.id, atOrBeforeSecond: second))
+        case .second(let second):
+            try RestoreMoment.refuseFuture(second, lastChange: try store.changes(of: account.entry.id)?.last.time)
+            lines = state(lines, at: try store.cut(account.entry.id, atOrBeforeSecond: second))
         case .change(let change): lines = state(lines, at: try store.cut(account.entry.id, change: change))
         default: lines = lines.suffix(1)
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BackupCore
 import Glibc
 import RedoLog
 import SystemPackage
@@ -66,6 +67,6 @@ struct RedoLogDump: ParsableCommand {
 }
 
 /// Writes to the standard output, all of it.
-private func writeOut(_ text: String) throws { try writeOut(Array(text.utf8)) }
+private func writeOut(_ text: String) throws { try writeOut(Array(ShownText.lines(text).utf8)) }
 
 private func writeOut(_ bytes: [UInt8]) throws { try FileDescriptor.standardOutput.writeAll(bytes) }

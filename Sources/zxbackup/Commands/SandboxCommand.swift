@@ -49,11 +49,11 @@ struct SandboxCreate: ParsableCommand {
 
     func run() throws {
         let server = try SandboxServer.create(at: FilePath(folder.path), name: name, options: folder.options())
-        print("Created server \(server.identity.name), \(server.identity.id), in \(folder.path)")
+        say("Created server \(server.identity.name), \(server.identity.id), in \(folder.path)")
         for account in accounts {
             let entry = try server.createAccount(name: account)
             let mailbox = try server.openMailbox(entry.id)
-            print("Created account \(entry.name), \(entry.id), mailbox \(mailbox.mailboxID)")
+            say("Created account \(entry.name), \(entry.id), mailbox \(mailbox.mailboxID)")
         }
     }
 }
@@ -81,7 +81,7 @@ struct SandboxDeliver: ParsableCommand {
             message += buffer[..<count]
         }
         for delivery in try folder.open().deliver(message, to: recipients) {
-            print("Delivered message \(delivery.itemID) to \(delivery.address)")
+            say("Delivered message \(delivery.itemID) to \(delivery.address)")
         }
     }
 }
@@ -108,15 +108,15 @@ struct SandboxScenario: ParsableCommand {
     func run() throws {
         let scenario = try Scenario(try text(of: file))
         if check {
-            print("\(scenario.steps.count) steps")
+            say("\(scenario.steps.count) steps")
             return
         }
         let run = ScenarioRun(on: try folder.open(), seed: seed)
         try run.run(scenario) { done in
-            print(
+            say(
                 json
                     ? "{\"line\":\(done.line),\"time\":\(done.time),\"done\":\(SandboxJSON.quoted(done.description))}"
-                    : "\(done.line): \(done.description)")
+                    : "\(done.line): \(ShownText.line(done.description))")
         }
     }
 
@@ -145,9 +145,12 @@ struct SandboxStop: ParsableCommand {
         let server = try folder.open()
         try server.rollOver()
         try server.close()
-        print("Stopped")
+        say("Stopped")
     }
 }
+
+/// Prints a line; names in it cannot drive a terminal.
+func say(_ line: String) { print(ShownText.lines(line)) }
 
 /// JSON texts.
 enum SandboxJSON {

@@ -48,7 +48,7 @@ struct SandboxLoad: ParsableCommand {
         life.onlyDelivers = deliverOnly
         let start = SandboxServer.wallClock()
         try life.run(rate: rate, seconds: seconds) { event, done in
-            if verbose { print(event.description) }
+            if verbose { say(ShownText.line(event.description)) }
             return done < operations ?? .max
         }
         let elapsed = Double(max(1, SandboxServer.wallClock() - start)) / 1000

@@ -34,11 +34,11 @@ struct SandboxShow: ParsableCommand {
         for entry in try server.accounts() {
             let mailbox = mailboxes[entry.id]
             if json {
-                print(
+                say(
                     "{\"name\":\(SandboxJSON.quoted(entry.name)),\"id\":\(SandboxJSON.quoted(entry.id)),\"mailbox\":\(mailbox.map { "\($0.id)" } ?? "null"),"
                         + "\"size\":\(mailbox?.sizeCheckpoint ?? 0)}")
             } else {
-                print("\(entry.name)  \(entry.id)  " + (mailbox.map { "mailbox \($0.id), \($0.sizeCheckpoint) bytes" } ?? "no mailbox"))
+                say("\(entry.name)  \(entry.id)  " + (mailbox.map { "mailbox \($0.id), \($0.sizeCheckpoint) bytes" } ?? "no mailbox"))
             }
         }
     }
@@ -48,9 +48,9 @@ struct SandboxShow: ParsableCommand {
             // What lies beside the user's root is hidden.
             guard row.id == 1 || row.folderID != 11, let path = try mailbox.path(ofFolder: row.id) else { continue }
             if json {
-                print("{\"id\":\(row.id),\"path\":\(SandboxJSON.quoted(path)),\"items\":\(row.size),\"unread\":\(row.unread ?? 0)}")
+                say("{\"id\":\(row.id),\"path\":\(SandboxJSON.quoted(path)),\"items\":\(row.size),\"unread\":\(row.unread ?? 0)}")
             } else {
-                print("\(row.id)\t\(path)\t\(row.size) items, \(row.unread ?? 0) unread")
+                say("\(row.id)\t\(ShownText.line(path))\t\(row.size) items, \(row.unread ?? 0) unread")
             }
         }
     }
@@ -60,13 +60,14 @@ struct SandboxShow: ParsableCommand {
         for row in try mailbox.items(inFolder: id) where !row.type.isContainer {
             let flags = row.flags.letters + ((row.unread ?? 0) > 0 ? "u" : "")
             if json {
-                print(
+                say(
                     "{\"id\":\(row.id),\"type\":\"\(row.type.name)\",\"date\":\(row.date),\"size\":\(row.size),\"flags\":\"\(flags)\","
                         + "\"tags\":[\(row.tags.map(SandboxJSON.quoted).joined(separator: ","))],"
                         + "\"subject\":\(SandboxJSON.quoted(row.subject ?? "")),\"digest\":\(row.blobDigest.map(SandboxJSON.quoted) ?? "null")}")
             } else {
                 let tags = row.tags.isEmpty ? "" : "  [" + row.tags.joined(separator: ", ") + "]"
-                print("\(row.id)\t\(row.type.name)\t\(row.size)\t\(flags)\t\(row.subject ?? "")\(tags)")
+                let subject = ShownText.line((row.subject ?? "") + tags)
+                say("\(row.id)\t\(row.type.name)\t\(row.size)\t\(flags)\t\(subject)")
             }
         }
     }

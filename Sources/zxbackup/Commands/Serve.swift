@@ -54,8 +54,8 @@ private struct ProgressLines {
                 [.init(name: "time", value: .string(TimeText.iso(now))), .init(name: "event", value: .string(event))] + members.members)))
             return
         }
-        let words = members.members.map { "\($0.name)=\($0.value.string ?? $0.value.json)" }.joined(separator: " ")
-        console.write("\(TimeText.local(now)) \(event) \(words)\n")
+        let words = members.members.map { "\($0.name)=" + ShownText.line($0.value.string ?? $0.value.json) }
+        console.write("\(TimeText.local(now)) \(event) \(words.joined(separator: " "))\n")
     }
 
     /// What opening the backup path had to repair; nothing after a clean end.

@@ -3,6 +3,7 @@ import Glibc
 #else
 import Darwin
 #endif
+import BackupCore
 
 /// A moment on the command line.
 enum DateExpression: Hashable, Sendable {
@@ -38,7 +39,18 @@ enum DateExpression: Hashable, Sendable {
             let known = (["dd/MM/yyyy HH:mm:ss", "yyyy-MM-ddTHH:mm:ss+hh:mm", "change:N"] + words).joined(separator: ", ")
             throw MalformedDate(text: text, reason: "expected is one of: \(known)")
         }
-        self = .second(try fields.second(text))
+        self = .second(try fields.readings(text)[0])
+    }
+
+    /// What should be said of a date in an hour that occurs twice: which one is taken, and how to name the other (R14).
+    ///
+    /// nil for all other dates.
+    static func ambiguity(of text: String) -> String? {
+        var scanner = FieldScanner(text.trimmed().lowercased())
+        guard let readings = try? (scanner.zextras() ?? scanner.iso())?.readings(text), readings.count > 1 else { return nil }
+        let names = readings.map { TimeText.isoLocal(second: $0) }
+        return "'\(text)' occurs twice, because the clock was put back: taken is the earlier one, \(names[0]). "
+            + "To mean the later one, give \(names[1])"
     }
 }
 
@@ -55,14 +67,15 @@ private struct DateFields {
     /// Seconds east of Greenwich; nil = the server's time zone.
     var offset: Int?
 
-    func second(_ text: String) throws -> Int64 {
+    /// The moments that the fields can mean, earliest first: two of an hour that the clock runs through twice.
+    func readings(_ text: String) throws -> [Int64] {
         if let offset {
             var fields = broken(daylight: 0)
             let moment = timegm(&fields)
             guard matches(fields) else { throw MalformedDate(text: text, reason: "there is no such day or time") }
-            return Int64(moment) - Int64(offset)
+            return [Int64(moment) - Int64(offset)]
         }
-        // Both readings of the hour that the clock runs through twice; a reading that does not come back as it went in is none.
+        // In summer time and in normal time; a reading that does not come back as it went in is none.
         let readings = [Int32(1), 0].compactMap { daylight -> Int64? in
             var fields = broken(daylight: daylight)
             var moment = mktime(&fields)
@@ -70,10 +83,10 @@ private struct DateFields {
             localtime_r(&moment, &back)
             return matches(back) ? Int64(moment) : nil
         }
-        guard let earliest = readings.min() else {
+        guard !readings.isEmpty else {
             throw MalformedDate(text: text, reason: "there is no such day or time in the server's time zone")
         }
-        return earliest
+        return Set(readings).sorted()
     }
 
     private func broken(daylight: Int32) -> tm {

@@ -33,6 +33,14 @@ struct Invocation: Sendable {
         return value.split(separator: ",").map { $0.trimmed() }
     }
 
+    /// What should be said of dates that can mean two moments.
+    var ambiguousDates: [String] {
+        command.parameters.compactMap { parameter in
+            guard case .date = parameter.kind, let text = self[parameter.name] else { return nil }
+            return DateExpression.ambiguity(of: text).map { "parameter \(parameter.name): \($0)" }
+        }
+    }
+
     /// A date; the default of the table when it was not given.
     func date(_ name: String) throws -> DateExpression? {
         guard let parameter = command.parameter(named: name), case .date(let words) = parameter.kind,

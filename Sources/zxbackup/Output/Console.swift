@@ -3,14 +3,20 @@ import Glibc
 #else
 import Darwin
 #endif
+import BackupCore
 import BackupStore
 
 /// Where a command's words go: standard output and error, or a test's buffers.
 struct Console: Sendable {
     /// Receives bytes of standard output.
     var output: @Sendable (UnsafeRawBufferPointer) -> Void
-    /// Receives lines of standard error, with their newline.
-    var errors: @Sendable (String) -> Void
+    private let writeErrors: @Sendable (String) -> Void
+
+    /// - Parameter errors: receives lines of standard error, with their newline.
+    init(output: @escaping @Sendable (UnsafeRawBufferPointer) -> Void, errors: @escaping @Sendable (String) -> Void) {
+        self.output = output
+        writeErrors = errors
+    }
 
     /// The process's own streams.
     static let standard = Console(
@@ -20,8 +26,12 @@ struct Console: Sendable {
             text.withUTF8 { writeAll(STDERR_FILENO, UnsafeRawBufferPointer($0)) }
         })
 
+    /// Lines of standard error, with their newline. Names in them cannot drive a terminal.
+    func errors(_ text: String) { writeErrors(ShownText.lines(text)) }
+
+    /// Lines of standard output. Names in them cannot drive a terminal.
     func write(_ text: String) {
-        var text = text
+        var text = ShownText.lines(text)
         text.withUTF8 { output(UnsafeRawBufferPointer($0)) }
     }
 
