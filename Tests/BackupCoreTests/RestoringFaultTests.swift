@@ -203,6 +203,7 @@ struct RestoringFaultTests {
         try bench.commit(try (0..<150).map { try bench.message(300 + $0) })
         let target = MemoryTarget()
         var open: [Int] = []
+        defer { target.fault = { _, _ in nil } }  // It holds the bench, and so its folder.
         target.fault = { number, name in
             guard name == "addItem", number % 10 == 0, let account = target.state.accounts.keys.first else { return nil }
             let copy = bench.folder.path.appending("copy-\(number)")
