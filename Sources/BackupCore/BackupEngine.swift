@@ -16,10 +16,19 @@ public final class BackupEngine {
     private static let checkpointInterval = Duration.seconds(30)
 
     private let source: any MailSource
-    private let store: StoreWriter
+    let store: StoreWriter
     private let logger: Logger
-    private let scanner: RealTimeScanner
+    let scanner: RealTimeScanner
     private var lastCheckpoint = ContinuousClock.now
+
+    /// How the engine works; obeyed from the next transaction on.
+    public var settings = BackupSettings() {
+        didSet { if settings.compressionLevel != oldValue.compressionLevel { store.setCompressionLevel(settings.compressionLevel) } }
+    }
+
+    /// Why the log is not followed at the moment; nil while it is.
+    public internal(set) var heldBecause: String?
+    var lastSpaceCheck: (time: ContinuousClock.Instant, reason: String?)?
 
     /// Opens the log at the committed position.
     ///
@@ -68,11 +77,15 @@ public final class BackupEngine {
     }
 
     /// Follows the log to its present end, then looks up what the log alone could not tell.
+    ///
+    /// - Throws: `tooLittleSpace` below the threshold of the settings; what was taken in before is durable.
     @discardableResult
     public func catchUp(progress: (FollowStatistics) throws -> Void = { _ in }) throws -> FollowStatistics {
-        while try scanner.step() { try progress(scanner.statistics) }
-        try scanner.tellOfMissingLog()
-        try scanner.settle(looksAtDirectory: true)
+        while try mayFollowOrRefuse(), try scanner.step() { try progress(scanner.statistics) }
+        if settings.followsLog {
+            try scanner.tellOfMissingLog()
+            try scanner.settle(looksAtDirectory: true)
+        }
         try store.checkpoint()
         return scanner.statistics
     }
@@ -82,9 +95,17 @@ public final class BackupEngine {
     /// - Parameters:
     ///   - stop: asked between transactions, and at least ten times a second.
     ///   - idle: called whenever the end of the log is reached.
-    public func follow(until stop: () -> Bool, idle: (FollowStatistics) throws -> Void = { _ in }) throws {
+    ///   - between: called as often as `stop`, after it said no; may set ``settings`` and scan accounts.
+    public func follow(
+        until stop: () -> Bool, idle: (FollowStatistics) throws -> Void = { _ in }, between: () throws -> Void = {}
+    ) throws {
         while !stop() {
-            if try !scanner.step() {
+            try between()
+            if try !mayFollow() {
+                try scanner.commit()
+                try idle(scanner.statistics)
+                scanner.wait(milliseconds: 100)
+            } else if try !scanner.step() {
                 try scanner.settle()
                 try idle(scanner.statistics)
                 scanner.wait(milliseconds: 100)

@@ -27,6 +27,8 @@ public struct CoreError: Error, Sendable, CustomStringConvertible {
         public static let refused = Code("refused")
         /// The mail server could not be read.
         public static let serverUnreadable = Code("serverUnreadable")
+        /// The backup path has less room than the threshold asks for.
+        public static let tooLittleSpace = Code("tooLittleSpace")
         /// The work was stopped by request.
         public static let stopped = Code("stopped")
     }

@@ -50,7 +50,15 @@ struct CommandLineProgram: Sendable {
             throw NotAvailable(what: "option --host \(host)")
         }
         for note in invocation.ambiguousDates { console.errors(note + "\n") }
-        return try command.run(invocation, console)
+        let display = ProgressDisplay(progressForm(invocation.options), console)
+        defer { display.makeWay() }
+        return try command.run(invocation, display.wrapped)
+    }
+
+    /// A bar for whoever sits at a terminal; elsewhere lines, where they are asked for.
+    private func progressForm(_ options: GlobalOptions) -> ProgressDisplay.Form {
+        if !options.json, let columns = console.terminalColumns() { return .bar(columns: columns) }
+        return options.progress ? .lines : .none
     }
 
     private func runSubtree(_ command: CommandSpecification, _ words: [String]) -> CommandStatus {
@@ -87,6 +95,12 @@ private func commandType(_ name: String) -> (any Command.Type)? {
     case "getItem": GetItem.self
     case "getAccountInfo": GetAccountInfo.self
     case "getAvailableAccounts": GetAvailableAccounts.self
+    case "getAvailableDomains": GetAvailableDomains.self
+    case "getBackupInfo": GetBackupInfo.self
+    case "doItemSearch": DoItemSearch.self
+    case "getMap": GetMap.self
+    case "getProperty": GetProperty.self
+    case "setProperty": SetProperty.self
     case "init": Init.self
     case "serve": Serve.self
     case "rebuildIndex": RebuildIndex.self

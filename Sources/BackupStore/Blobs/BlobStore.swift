@@ -16,7 +16,7 @@ final class BlobStore<Files: FileSystem>: @unchecked Sendable {
 
     let files: Files
     let path: BackupPath
-    let level: Int
+    private var level: Int
     let batches: Bool
     private let lock = Lock()
     private var staged: [BlobID: Staged] = [:]
@@ -37,10 +37,24 @@ final class BlobStore<Files: FileSystem>: @unchecked Sendable {
         root = try files.openFolder(path.blobs)
     }
 
+    /// Compresses from now on at another level; blobs in the making keep theirs.
+    func setLevel(_ new: Int) {
+        lock.locked {
+            level = new
+            benches.removeAll { $0.level != new }
+        }
+    }
+
+    private func takeBench() -> BlobWorkbench { lock.locked { benches.popLast() ?? BlobWorkbench(level: level) } }
+
+    private func giveBack(_ bench: BlobWorkbench) {
+        lock.locked { if bench.level == level { benches.append(bench) } }
+    }
+
     /// Streams a blob in. `recorded` tells the stored length of the blob's verified commit, nil for one never committed.
     func stage(_ source: ByteSource, recorded: (BlobID) throws -> BlobReference?) throws -> BlobReference {
-        let bench = lock.locked { benches.popLast() } ?? BlobWorkbench(level: level)
-        defer { lock.locked { benches.append(bench) } }
+        let bench = takeBench()
+        defer { giveBack(bench) }
         var count = 0
         while count < bench.input.count {
             let more = try source(UnsafeMutableRawBufferPointer(rebasing: bench.input[count...]))
@@ -65,8 +79,8 @@ final class BlobStore<Files: FileSystem>: @unchecked Sendable {
                     return count
                 }, recorded: recorded)
         }
-        let bench = lock.locked { benches.popLast() } ?? BlobWorkbench(level: level)
-        defer { lock.locked { benches.append(bench) } }
+        let bench = takeBench()
+        defer { giveBack(bench) }
         return try stageSmall(bytes, bench, recorded)
     }
 

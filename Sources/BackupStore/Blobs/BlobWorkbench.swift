@@ -10,7 +10,12 @@ final class BlobWorkbench {
     /// Compressed bytes of a small blob, or what waits to be written of a large one.
     var compressed: [UInt8] = []
 
-    init(level: Int) { compressor = Compressor(level: level) }
+    let level: Int
+
+    init(level: Int) {
+        self.level = level
+        compressor = Compressor(level: level)
+    }
 
     deinit {
         input.deallocate()

@@ -176,6 +176,9 @@ public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked 
 
     /// The backup path.
     public var backupPath: FilePath { path.root }
+
+    /// Compresses contents from now on at another level, 1 to 9 (``StoreOptions/compressionLevel``).
+    public func setCompressionLevel(_ level: Int) { blobs.setLevel(min(max(level, 1), 9)) }
 }
 
 extension FileStoreWriter where Files == PosixFileSystem {

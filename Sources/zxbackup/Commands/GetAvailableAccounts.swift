@@ -4,12 +4,6 @@ import SystemPackage
 
 /// `getAvailableAccounts`: who is in the backup.
 enum GetAvailableAccounts: Command {
-    /// An account at the date that was asked for.
-    private struct Listed {
-        var entry: AccountEntry
-        var isDeleted: Bool
-    }
-
     static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
         let (store, _) = try invocation.openReader()
         defer { store.close() }
@@ -18,9 +12,9 @@ enum GetAvailableAccounts: Command {
         let domains = invocation.list("domains").map { Set($0.map { $0.lowercased() }) }
         let target = invocation.flag("hide_existing_accounts") ? try invocation.configuration().openTarget() : nil
 
-        var found: [Listed] = []
+        var found: [ListedAccount] = []
         for id in try store.accounts() {
-            guard let account = try state(of: id, date, store) else { continue }
+            guard let account = try ListedAccount(id, at: date, in: store) else { continue }
             if let domains, !domains.contains(account.entry.domain) { continue }
             if invocation.flag("hide_deleted"), account.isDeleted { continue }
             if invocation.flag("hide_system_accounts"), account.entry.isSystem { continue }
@@ -32,21 +26,7 @@ enum GetAvailableAccounts: Command {
         return .successful
     }
 
-    private static func state(of id: String, _ date: DateExpression, _ store: StoreReader) throws -> Listed? {
-        guard case .second(let second) = date else {
-            if case .change = date { throw NotAvailable(what: "a change number as the date of several accounts") }
-            guard let account = try BackedUpAccount(id, in: store) else {
-                return Listed(entry: AccountEntry(id: id, name: id), isDeleted: false)
-            }
-            return Listed(entry: account.entry, isDeleted: account.isDeleted)
-        }
-        guard let line = try store.history(of: .accountInfo(id)).lines.last(where: { $0.time / 1000 <= second }),
-            let entry = AccountEntry(id: id, fields: line.fields)
-        else { return nil }
-        return Listed(entry: entry, isDeleted: line.fields["deleted"]?.bool == true)
-    }
-
-    private static func show(_ accounts: [Listed], _ invocation: Invocation, _ console: Console) throws {
+    private static func show(_ accounts: [ListedAccount], _ invocation: Invocation, _ console: Console) throws {
         let form = (invocation["output_headers"] ?? "accountAndIdList").lowercased()
         if let file = invocation["output_file"] {
             let lines = accounts.map { account in
@@ -89,9 +69,6 @@ enum GetAvailableAccounts: Command {
 }
 
 extension AccountEntry {
-    /// What stands behind the @, in lower case.
-    fileprivate var domain: String { name.split(separator: "@").last.map { $0.lowercased() } ?? "" }
-
     /// Accounts that serve the server itself: spam training, quarantine, address list synchronisation.
     fileprivate var isSystem: Bool { self["zimbraIsSystemAccount"] == "TRUE" || self["zimbraIsSystemResource"] == "TRUE" }
 }

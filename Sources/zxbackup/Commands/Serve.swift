@@ -15,6 +15,8 @@ enum Serve: Command {
         if store.lastSequence > 0 { lines.show(store.recovery) }
 
         let engine = try BackupEngine(source: source, store: store)
+        let properties = PropertyFile(stateFolder: configuration.stateFolder)
+        engine.settings = try properties.settings()
         let scanned = try engine.begin { name, statistics in
             lines.say("scanned", ["account": .string(name), "items": .int(Int64(statistics.checkedItems))])
             for problem in statistics.problems { lines.say("problem", ["reason": .string(problem)]) }
@@ -22,7 +24,14 @@ enum Serve: Command {
         if invocation.flag("once") {
             try engine.catchUp { lines.follow($0) }
         } else {
-            try engine.follow(until: { StopRequest.isMade }, idle: { lines.follow($0) })
+            var lastLook = ContinuousClock.now
+            try engine.follow(
+                until: { StopRequest.isMade }, idle: { lines.follow($0) },
+                between: {
+                    guard ContinuousClock.now - lastLook >= .milliseconds(500) else { return }
+                    lastLook = .now
+                    engine.settings = try properties.settings()
+                })
         }
         lines.end(engine.statistics)
         try engine.close()

@@ -62,6 +62,8 @@ struct Parameter: Sendable {
     var defaultText: String?
     /// Values that are understood but whose work is not done yet: refused in words.
     var refused: Refusal
+    /// Whether its name may be left out (`getProperty backupCompressionLevel`).
+    var mayStandAlone = false
 
     /// What a value may be.
     enum Kind: Sendable {
@@ -90,6 +92,13 @@ struct Parameter: Sendable {
 
     static func mandatory(_ name: String, _ kind: Kind) -> Parameter {
         Parameter(name: name, kind: kind, isMandatory: true, defaultText: nil, refused: .nothing)
+    }
+
+    /// An optional parameter whose name may be left out.
+    static func standingAlone(_ name: String, _ kind: Kind) -> Parameter {
+        var parameter = optional(name, kind)
+        parameter.mayStandAlone = true
+        return parameter
     }
 
     static func optional(_ name: String, _ kind: Kind, _ defaultText: String? = nil, refused: Refusal = .nothing) -> Parameter {

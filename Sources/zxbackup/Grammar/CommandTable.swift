@@ -1,3 +1,5 @@
+import BackupCore
+
 /// Every command, in the order of the help page.
 ///
 /// Names, parameters and defaults are those that administrators know from `zxsuite backup` and `carbonio backup`.
@@ -65,8 +67,16 @@ enum CommandTable {
             ], availability: .built),
         CommandSpecification(
             "getAvailableDomains", "Lists the domains of the backup.",
-            [.mandatory("date", .date(words: ["last"])), .mandatory("backup_path", .path)]),
-        CommandSpecification("getBackupInfo", "Shows what a backup path says of itself.", [backupPath]),
+            [.mandatory("date", .date(words: ["last"])), .mandatory("backup_path", .path)],
+            examples: [
+                .init(command: "getAvailableDomains last /opt/zimbra/backup/ng", meaning: "Lists the domains that have an account in that backup now.")
+            ], availability: .built),
+        CommandSpecification(
+            "getBackupInfo", "Shows what a backup path says of itself.", [backupPath],
+            examples: [
+                .init(command: "getBackupInfo", meaning: "Whose backup it is, how far it is, and how many accounts it holds."),
+                .init(command: "getBackupInfo backup_path /mnt/copy", meaning: "The same of a copy."),
+            ], availability: .built),
         CommandSpecification(
             "doItemSearch", "Finds items in the backup.",
             [
@@ -74,14 +84,34 @@ enum CommandTable {
                 .optional("type", .choice(["message", "contact", "folder", "document", "appointment", "task", "all"]), "message"),
                 .optional("before", .date(words: [])), .optional("after", .date(words: [])),
                 .optional("search_filter", .choice(["all", "deleted", "not_deleted"]), "deleted"), .optional("raw_metadata", .boolean, "false"),
-            ]),
+            ],
+            examples: [
+                .init(command: "doItemSearch john@example.com", meaning: "Shows all of John's deleted mail that is still in the backup."),
+                .init(
+                    command: "doItemSearch john@example.com search_string contract after \"27/02/2014 00:00:00\"",
+                    meaning: "Only what was deleted since that second and shows this text."),
+                .init(
+                    command: "doItemSearch john@example.com type folder search_filter all",
+                    meaning: "Shows every folder that there is or was."),
+            ],
+            notes: [
+                "search_string tells upper from lower case, and is looked for in subject, name, sender, recipients, tags and what a list view shows.",
+                "before and after are about an item's last change; of a deleted item that is its deletion.",
+            ], availability: .built),
         CommandSpecification(
             "getServerConfig", "Shows the server's configuration.",
             [
                 .mandatory("type", .choice(["standard", "customizations"])), .optional("date", .date(words: ["last", "all"]), "last"), backupPath,
                 .optional("file", .path), .optional("query", .text), .optional("verbose", .boolean, "false"), .optional("colors", .boolean, "false"),
             ]),
-        CommandSpecification("getMap", "Shows an import's id map as a table.", [.mandatory("file_path", .path)]),
+        CommandSpecification(
+            "getMap", "Shows the id map of a restore: which item became which.", [.mandatory("file_path", .path)],
+            examples: [
+                .init(
+                    command: "getMap /var/lib/zxbackup/idmaps/7ea96c35-8ef2-4a20-9fe7-cf7c992d8ad2-4.sqlite",
+                    meaning: "Shows the original and the new id of each item that was restored into mailbox 4 of that account.")
+            ],
+            notes: ["The maps lie in the state folder, as idmaps/<account id>-<mailbox number>.sqlite."], availability: .built),
         CommandSpecification("getCOSBackupStatus", "Shows which COS are backed up.", [.optional("cos_name", .text, "all")]),
     ]
 
@@ -193,8 +223,17 @@ enum CommandTable {
         CommandSpecification("doCheckShares", "Reports every inconsistent share of local accounts.", acceptsStart: true),
         CommandSpecification("doFixShares", "Repairs shares with an import's id map.", [.mandatory("import_idmap_file", .path)]),
         CommandSpecification("legalHold", "Shows, sets and lifts the legal hold of accounts.", [.mandatory("action", .choice(["get", "set", "unset"]))]),
-        CommandSpecification("getProperty", "Shows properties.", [.optional("name", .text)]),
-        CommandSpecification("setProperty", "Sets a property.", [.mandatory("name", .text), .mandatory("value", .text)]),
+        CommandSpecification(
+            "getProperty", "Shows properties.", [.standingAlone("name", .text)],
+            examples: [
+                .init(command: "getProperty", meaning: "Shows all properties and their values."),
+                .init(command: "getProperty backupCompressionLevel", meaning: "Shows one."),
+            ],
+            notes: BackupProperty.all.map { "\($0.name): \($0.purpose)" }, availability: .built),
+        CommandSpecification(
+            "setProperty", "Sets a property; the running service obeys within a second.", [.mandatory("name", .text), .mandatory("value", .text)],
+            examples: [.init(command: "setProperty ZxBackup_SpaceThreshold 2048", meaning: "Stops writing while less than 2 GB are free.")],
+            notes: BackupProperty.all.map { "\($0.name): \($0.purpose) Default \($0.defaultValue)." }, availability: .built),
         CommandSpecification("scheduler", "Shows and sets the schedules.", [.mandatory("job", .choice(["SmartScan", "purge", "coherencyCheck"]))]),
     ]
 

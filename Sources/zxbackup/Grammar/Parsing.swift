@@ -40,7 +40,7 @@ struct Grammar: Sendable {
             rest.removeFirst()
             let (name, attached) = option(word)
             if word == "-h" { options.help = true; continue }
-            guard try takeGlobal(name, attached, &rest, &options, nil) else { throw UsageError("unknown option \(word)") }
+            guard try takeGlobal(name, attached, &rest, &options, nil) else { throw unknownOption(word, name) }
         }
     }
 
@@ -85,7 +85,12 @@ struct Grammar: Sendable {
                 positional.append(word)
                 continue
             }
-            guard let parameter = command.parameter(named: word) else { throw unknown(word, of: command) }
+            guard let parameter = command.parameter(named: word) else {
+                let alone = command.parameters.first { parameter in parameter.mayStandAlone && !named.contains { $0.name == parameter.name } }
+                guard let alone else { throw unknown(word, of: command) }
+                named.append((alone.name, word))
+                continue
+            }
             guard let value = rest.popFirst() else { throw UsageError("parameter \(parameter.name) needs a value", command) }
             named.append((parameter.name, value))
         }
@@ -106,6 +111,21 @@ struct Grammar: Sendable {
             if let value = invocation[parameter.name] { try check(value, parameter, command) }
         }
         return .run(invocation)
+    }
+
+    /// A command with named values, as another process sends it: checked as a command line is.
+    ///
+    /// - Throws: ``UsageError``, ``NotAvailable``.
+    func invocation(of name: String, _ values: [String: String], _ options: GlobalOptions) throws -> Invocation {
+        guard let command = commands.first(where: { $0.name.lowercased() == name.lowercased() }) else { throw unknown(name) }
+        var invocation = Invocation(command: command, options: options)
+        for (name, value) in values.sorted(by: { $0.key < $1.key }) {
+            guard let parameter = command.parameter(named: name) else { throw unknown(name, of: command) }
+            try check(value, parameter, command)
+            invocation[parameter.name] = value
+        }
+        for parameter in command.mandatory { _ = try invocation.required(parameter.name) }
+        return invocation
     }
 
     /// The value of `--name`: attached by `=`, or the next word. A boolean without one is true (`serve --once`).
@@ -165,7 +185,12 @@ struct Grammar: Sendable {
 
     private func unknown(_ word: String) -> UsageError {
         let near = nearest(to: word, in: commands.map(\.name))
-        return UsageError("unknown command '\(word)'" + (near.map { "; did you mean \($0)?" } ?? ""))
+        return UsageError("unknown command '\(word)'" + (near.map { "; did you mean \($0)?" } ?? ". 'zxbackup help' lists them"))
+    }
+
+    private func unknownOption(_ word: String, _ name: String) -> UsageError {
+        let near = nearest(to: name, in: GlobalOptions.flags + GlobalOptions.valued)
+        return UsageError("unknown option \(word)" + (near.map { "; did you mean --\($0)?" } ?? ""))
     }
 
     private func unknown(_ word: String, of command: CommandSpecification) -> UsageError {

@@ -10,12 +10,24 @@ import BackupStore
 struct Console: Sendable {
     /// Receives bytes of standard output.
     var output: @Sendable (UnsafeRawBufferPointer) -> Void
-    private let writeErrors: @Sendable (String) -> Void
+    /// Receives text of standard error as it is: a progress bar drives the terminal.
+    var rawErrors: @Sendable (String) -> Void
+    /// Receives how far an operation is; shown by a ``ProgressDisplay``.
+    var progress: @Sendable (Progress) -> Void = { _ in }
+    /// Columns of the terminal that standard error is; nil where it is none.
+    var terminalColumns: @Sendable () -> Int? = { nil }
 
-    /// - Parameter errors: receives lines of standard error, with their newline.
-    init(output: @escaping @Sendable (UnsafeRawBufferPointer) -> Void, errors: @escaping @Sendable (String) -> Void) {
+    /// - Parameters:
+    ///   - output: receives bytes of standard output.
+    ///   - errors: receives lines of standard error, with their newline.
+    init(
+        output: @escaping @Sendable (UnsafeRawBufferPointer) -> Void, errors: @escaping @Sendable (String) -> Void,
+        progress: @escaping @Sendable (Progress) -> Void = { _ in }, terminalColumns: @escaping @Sendable () -> Int? = { nil }
+    ) {
         self.output = output
-        writeErrors = errors
+        rawErrors = errors
+        self.progress = progress
+        self.terminalColumns = terminalColumns
     }
 
     /// The process's own streams.
@@ -24,6 +36,13 @@ struct Console: Sendable {
         errors: { text in
             var text = text
             text.withUTF8 { writeAll(STDERR_FILENO, UnsafeRawBufferPointer($0)) }
+        },
+        terminalColumns: {
+            guard isatty(STDERR_FILENO) == 1, environment("TERM") != "dumb" else { return nil }
+            var size = winsize()
+            // A terminal that does not know its width has the usual one.
+            guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+            return Int(size.ws_col)
         })
 
     /// Lines of standard error, with their newline. Names in them cannot drive a terminal.

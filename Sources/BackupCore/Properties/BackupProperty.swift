@@ -1,0 +1,91 @@
+/// A setting that an administrator changes while the service runs.
+public struct BackupProperty: Sendable, Hashable {
+    /// What a value may be.
+    public enum Values: Sendable, Hashable {
+        case boolean
+        case number(ClosedRange<Int64>)
+    }
+
+    /// The name as the manual spells it; matched without regard to case.
+    public var name: String
+    /// One line: what it does.
+    public var purpose: String
+    /// What a value may be.
+    public var values: Values
+    /// What holds until another value is set.
+    public var defaultValue: String
+
+    /// `ZxBackup_RealTimeScanner`: whether the service follows the redo log.
+    public static let realTimeScanner = BackupProperty(
+        name: "ZxBackup_RealTimeScanner", purpose: "Whether the service follows the redo log; while it does not, it keeps its place.",
+        values: .boolean, defaultValue: "true")
+
+    /// `ZxBackup_SpaceThreshold`: MB of free space below which the service stops writing.
+    public static let spaceThreshold = BackupProperty(
+        name: "ZxBackup_SpaceThreshold", purpose: "MB of free space in the backup path below which the service waits; 0 = never.",
+        values: .number(0...(1 << 40)), defaultValue: "100")
+
+    /// `backupCompressionLevel`: how hard blobs are compressed.
+    public static let compressionLevel = BackupProperty(
+        name: "backupCompressionLevel", purpose: "How hard contents are compressed, from 1 (fast) to 9 (small).", values: .number(1...9),
+        defaultValue: "2")
+
+    /// Every property that has an effect.
+    public static let all = [realTimeScanner, spaceThreshold, compressionLevel]
+
+    /// Names that administrators know from other programs, and that have no effect here yet: refused by name, never ignored.
+    public static let withoutEffect = [
+        "ZxBackup_ModuleEnabledAtStartup", "ZxBackup_DoSmartScanOnStartup", "ZxBackup_DestPath", "ZxBackup_DataRetentionDays",
+        "backupAccountsRetentionDays", "backupSmartScanScheduler", "backupPurgeScheduler", "ldapDumpEnabled", "serverConfiguration",
+        "purgeOldConfiguration", "backupNumberThreadsForItems", "backupNumberThreadsForAccounts", "backupBloblessMode", "backupEnabled",
+    ]
+
+    /// The property of that name, whatever its case; nil where there is none.
+    public static func named(_ name: String) -> BackupProperty? {
+        let wanted = name.lowercased()
+        return all.first { $0.name.lowercased() == wanted }
+    }
+
+    /// The value in its one spelling.
+    ///
+    /// - Throws: `CoreError` for a value that the property cannot have.
+    public func value(_ text: String) throws -> String {
+        let text = text.lowercased()
+        switch values {
+        case .boolean:
+            if text == "true" || text == "false" { return text }
+            throw refusal(text, "true or false is expected")
+        case .number(let range):
+            guard let number = Int64(text) else { throw refusal(text, "a whole number is expected") }
+            guard range.contains(number) else { throw refusal(text, "a number from \(range.lowerBound) to \(range.upperBound) is expected") }
+            return String(number)
+        }
+    }
+
+    private func refusal(_ text: String, _ reason: String) -> CoreError {
+        CoreError(
+            CoreError.Code("property"), doing: "setting a property", subject: "\(name) '\(text)'", reason: reason,
+            remedy: "Its default is \(defaultValue)")
+    }
+}
+
+/// The values of the properties, as the engine works by them.
+public struct BackupSettings: Sendable, Hashable {
+    /// Whether the log is followed.
+    public var followsLog = true
+    /// Bytes of free space below which nothing is written.
+    public var spaceThreshold: Int64 = 100 << 20
+    /// 1 to 9.
+    public var compressionLevel = 2
+
+    /// The defaults.
+    public init() {}
+
+    /// Takes over what was set. A value that no version of this program wrote counts as not set.
+    init(_ values: [String: String]) {
+        func number(_ property: BackupProperty) -> Int64? { values[property.name].flatMap { try? property.value($0) }.flatMap { Int64($0) } }
+        if let text = values[BackupProperty.realTimeScanner.name] { followsLog = text != "false" }
+        if let megabytes = number(.spaceThreshold) { spaceThreshold = megabytes << 20 }
+        if let level = number(.compressionLevel) { compressionLevel = Int(level) }
+    }
+}
