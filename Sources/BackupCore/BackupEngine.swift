@@ -52,6 +52,26 @@ public final class BackupEngine {
         scanner = try RealTimeScanner(source: source, store: store, logger: logger, directoryInterval: directoryInterval)
     }
 
+    /// The last committed transaction.
+    public var lastSequence: UInt64 { store.lastSequence }
+
+    /// Why an account, by id or name, needs a scan.
+    ///
+    /// - Throws: `unknownAccount`.
+    public func marks(_ nameOrID: String) throws -> [Mark] {
+        try store.marks(try BackedUpAccount.find(nameOrID, in: store).entry.id)
+    }
+
+    /// Makes the index anew from histories and journal.
+    ///
+    /// - Returns: the number of accounts in it.
+    @discardableResult
+    public func rebuildIndex() throws -> Int {
+        try scanner.commit()
+        try store.rebuildIndex()
+        return try store.accounts().count
+    }
+
     /// What following did so far.
     public var statistics: FollowStatistics { scanner.statistics }
 

@@ -82,14 +82,17 @@ extension RealTimeScanner {
     }
 
     /// Scans a mailbox whole and begins its life here.
-    func firstScan(of row: MailboxRow, account: AccountEntry) throws -> ScanStatistics {
+    func firstScan(
+        of row: MailboxRow, account: AccountEntry, progress: @escaping (ScanStatistics) throws -> Void = { _ in }
+    ) throws -> ScanStatistics {
         try commit()
         var life = MailboxLife(
             accountID: row.accountID, mailboxID: row.id,
             generation: (mailboxes.known(account: row.accountID)?.life.generation ?? 0) + 1)
         life.scannedLog = try LogFile(source.redoLog.log).place()
         if try store.accountInfo(account.id) == nil { try record(account) }
-        let scan = MailboxScan(source: source, store: store, account: account, time: WallClock.milliseconds)
+        var scan = MailboxScan(source: source, store: store, account: account, time: WallClock.milliseconds)
+        scan.progress = progress
         guard case .done(let scanned, let statistics) = try scan.run(
             life: life, position: try position(), appliedChange: nil)
         else { return ScanStatistics() }

@@ -13,6 +13,8 @@ public struct ScanStatistics: Hashable, Sendable {
     public var newFiles = 0
     /// Items found to be gone.
     public var deletedItems = 0
+    /// Presumed deletions that became certain.
+    public var confirmedDeletions = 0
     /// Contents that could not be read: each is in `problems`.
     public var skippedItems = 0
     /// "item 257 of alice@example.com: …", at most the first 1,000.
@@ -32,6 +34,7 @@ public struct ScanStatistics: Hashable, Sendable {
         left.newMetadata += right.newMetadata
         left.newFiles += right.newFiles
         left.deletedItems += right.deletedItems
+        left.confirmedDeletions += right.confirmedDeletions
         left.skippedItems += right.skippedItems
         left.problems += right.problems.prefix(max(0, 1000 - left.problems.count))
     }
@@ -49,6 +52,10 @@ struct MailboxScan {
     let account: AccountEntry
     /// When the scan began, milliseconds since the epoch: the time of its states.
     let time: Int64
+    /// Whether presumed deletions of what the server has no more become certain (R15).
+    var confirmsDeletions = false
+    /// Called after each element with the figures so far; what it throws ends the scan.
+    var progress: (ScanStatistics) throws -> Void = { _ in }
 
     /// How a scan ended.
     enum Outcome {
@@ -110,6 +117,7 @@ struct MailboxScan {
         // Where that fails too, the writer refuses to go on until it was done.
         defer { if isOpen, !isComplete { try? store.rollback() } }
         let snapshot = try source.readMailbox(life.mailboxID) { element in
+            try progress(statistics)
             switch element {
             case .tag(let tag):
                 seen.insert(tag.id)
@@ -170,6 +178,15 @@ struct MailboxScan {
             state.inDumpster = dumpster.contains(state.row.id)
             statistics.deletedItems += 1
             try write(state)
+        }
+        if confirmsDeletions {
+            try store.items(account.id, .all) { indexed in
+                guard var state = ItemState(indexed: indexed), state.deleted, state.presumed, !seen.contains(state.row.id) else { return }
+                state.presumed = false
+                state.inDumpster = dumpster.contains(state.row.id)
+                statistics.confirmedDeletions += 1
+                try write(state)
+            }
         }
 
         life.scannedChange = max(life.scannedChange ?? 0, snapshot.change)

@@ -1,0 +1,95 @@
+import BackupStore
+import SandboxServer
+import SystemPackage
+import Testing
+
+@testable import BackupCore
+
+@Suite("The scan of one account")
+struct AccountScanTests {
+    private func message(_ subject: String) -> [UInt8] { Array("Subject: \(subject)\r\n\r\nHello\r\n".utf8) }
+
+    /// Takes states back as if the log had lost them: what is in the backup is not what the server has.
+    private func forget(_ id: Int64, of account: String, presumed: Bool, in bench: Bench) throws {
+        let store = try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id)
+        var state = try #require(try store.item(account, id).flatMap { ItemState(indexed: $0) })
+        state.deleted = true
+        state.presumed = presumed
+        try store.append(StoreTransaction(
+            account: account, time: WallClock.milliseconds, states: [state.newState(account: account)],
+            marks: [Mark(reason: "a test forgot an item", time: WallClock.milliseconds)]))
+        try store.commit()
+        try store.close()
+    }
+
+    @Test("What the backup lost comes back, the account's mark is settled, and another account's is not")
+    func heals() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        try bench.backUp()
+        let lost = try bench.server.deliver(message("Lost"), to: ["alice@example.com"])[0].itemID
+        let other = try bench.server.deliver(message("Other"), to: ["bob@example.com"])[0].itemID
+        try bench.backUp()
+        try forget(lost, of: bench.alice.accountID, presumed: false, in: bench)
+        try forget(other, of: bench.bob.accountID, presumed: false, in: bench)
+        let late = try bench.server.deliver(message("Not followed yet"), to: ["alice@example.com"])[0].itemID
+        try bench.backUp { engine in
+            var looks = 0
+            let statistics = try engine.scan(account: "ALICE@example.com", progress: { _ in looks += 1 })
+            #expect(statistics.newMetadata == 1 && statistics.checkedItems > 17 && looks > 17, "\(statistics)")
+            #expect(try engine.marks("alice@example.com").isEmpty)
+            #expect(try engine.marks("bob@example.com").map(\.reason) == ["a test forgot an item"])
+        }
+        let reader = try StoreReader(opening: bench.backupPath)
+        defer { reader.close() }
+        #expect(try reader.item(bench.alice.accountID, lost)?.isDeleted == false)
+        #expect(try reader.item(bench.alice.accountID, late)?.kind == "redolog", "the log came before the scan")
+        #expect(try bench.differences().filter { !$0.contains("\(other)") } == [])
+    }
+
+    @Test("R15: presumed deletions become certain only where that is asked for and the server really has the item no more")
+    func confirms() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        try bench.backUp()
+        let gone = try bench.server.deliver(message("Gone"), to: ["alice@example.com"])[0].itemID
+        let there = try bench.server.deliver(message("There"), to: ["alice@example.com"])[0].itemID
+        try bench.alice.delete([gone])
+        try bench.backUp()
+        for id in [gone, there] { try forget(id, of: bench.alice.accountID, presumed: true, in: bench) }
+        func state(_ id: Int64) throws -> ItemState {
+            let reader = try StoreReader(opening: bench.backupPath)
+            defer { reader.close() }
+            return try #require(try reader.item(bench.alice.accountID, id).flatMap { ItemState(indexed: $0) })
+        }
+        try bench.backUp { engine in
+            let statistics = try engine.scan(account: bench.alice.accountID)
+            #expect(statistics.confirmedDeletions == 0)
+        }
+        #expect(try state(gone).presumed)
+        #expect(try state(gone).deleted)
+        #expect(try !state(there).deleted)
+        try bench.backUp { engine in
+            let statistics = try engine.scan(account: bench.alice.accountID, confirmingDeletions: true)
+            #expect(statistics.confirmedDeletions == 1)
+        }
+        #expect(try !state(gone).presumed)
+        #expect(try state(gone).deleted)
+        #expect(try bench.differences() == [])
+    }
+
+    @Test("Stopped, it leaves nothing of itself; a mailbox never seen is scanned whole")
+    func stops() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        try bench.backUp { engine in
+            let first = try engine.scan(account: "alice@example.com")
+            #expect(first.newMetadata == first.checkedItems && first.checkedItems > 0)
+            #expect { try engine.scan(account: "alice@example.com", stop: { true }) } throws: { ($0 as? CoreError)?.code == .stopped }
+            #expect { try engine.scan(account: "carl@example.com") } throws: { ($0 as? CoreError)?.code == .unknownAccount }
+            try engine.begin()
+            try engine.catchUp()
+        }
+        #expect(try bench.differences() == [])
+    }
+}
