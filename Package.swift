@@ -57,6 +57,7 @@ let package = Package(
             name: "zxbackup",
             dependencies: [
                 "SandboxServer", "BackupCore", "BackupStore", "RedoLog", "Yams",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "SystemPackage", package: "swift-system"),
             ]),

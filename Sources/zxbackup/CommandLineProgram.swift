@@ -21,7 +21,7 @@ struct CommandLineProgram: Sendable {
         do {
             switch try Grammar(commands: CommandTable.all).parse(arguments) {
             case .help:
-                console.write(HelpPage.overview(CommandTable.all))
+                console.write(HelpPage.overview(CommandTable.groups))
                 return .successful
             case .helpOf(let command):
                 if command.availability == .subtree { return runSubtree(command, ["--help"]) }
@@ -90,7 +90,7 @@ protocol Command {
 }
 
 /// The built commands by the name of the table.
-private func commandType(_ name: String) -> (any Command.Type)? {
+func commandType(_ name: String) -> (any Command.Type)? {
     switch name {
     case "getItem": GetItem.self
     case "getAccountInfo": GetAccountInfo.self
@@ -99,6 +99,8 @@ private func commandType(_ name: String) -> (any Command.Type)? {
     case "getBackupInfo": GetBackupInfo.self
     case "doItemSearch": DoItemSearch.self
     case "getMap": GetMap.self
+    case "doAccountScan": DoAccountScan.self
+    case "status": Status.self
     case "getProperty": GetProperty.self
     case "setProperty": SetProperty.self
     case "init": Init.self
@@ -114,7 +116,7 @@ private func commandType(_ name: String) -> (any Command.Type)? {
 }
 
 /// The sub-trees by the name of the table.
-private func subtreeType(_ name: String) -> (any ParsableCommand.Type)? {
+func subtreeType(_ name: String) -> (any ParsableCommand.Type)? {
     switch name {
     case "redolog": RedoLogCommand.self
     case "sandbox": SandboxCommand.self

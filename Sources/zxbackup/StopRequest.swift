@@ -22,6 +22,11 @@ enum StopRequest {
                 signal(received, SIG_DFL)
             }
         }
+        // Whoever started the process may have blocked them: threads of a program that embeds us do.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for number in [SIGTERM, SIGINT] { sigaddset(&signals, number) }
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
         // A reader of our output that goes away is no reason to end in the middle of a write.
         signal(SIGPIPE, SIG_IGN)
     }

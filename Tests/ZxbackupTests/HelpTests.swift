@@ -18,6 +18,37 @@ struct HelpTests {
         try expectSnapshot(result.text, "help-\(name).txt")
     }
 
+    @Test("Every command that works has an example that its own grammar understands, and a line in the list")
+    func examples() throws {
+        let overview = run(["--help"]).text
+        for command in CommandTable.all where command.availability != .notYet {
+            #expect(!command.examples.isEmpty, "\(command.name)")
+            #expect(overview.contains("\n   \(command.name) ") && command.purpose.count <= 90, "\(command.name)")
+            for example in command.examples where command.availability == .built {
+                // What a shell would make of it.
+                var words: [String] = []
+                for (index, part) in example.command.split(separator: "\"", omittingEmptySubsequences: false).enumerated() {
+                    if index % 2 == 1 { words.append(String(part)) } else { words += part.split(separator: " ").map(String.init) }
+                }
+                words = Array(words.prefix { $0 != ">" })
+                guard case .run(let parsed) = try Grammar(commands: CommandTable.all).parse(words) else {
+                    Issue.record("\(example.command)")
+                    continue
+                }
+                #expect(parsed.command.name == command.name)
+            }
+        }
+    }
+
+    @Test("Every command of a sub-tree has an example", arguments: ["sandbox", "redolog"])
+    func subtrees(_ name: String) throws {
+        let subcommands = try #require(subtreeType(name)).configuration.subcommands.compactMap { $0.configuration.commandName }
+        #expect(!subcommands.isEmpty)
+        for subcommand in subcommands {
+            #expect(run([name, subcommand, "--help"]).text.contains("Example: zxbackup \(name) \(subcommand)"), "\(subcommand)")
+        }
+    }
+
     @Test("Usage errors: the reason, a blank line, the page, and exit status 64")
     func usage() throws {
         let result = run(["getItem"])

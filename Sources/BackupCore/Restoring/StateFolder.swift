@@ -6,10 +6,10 @@ import Darwin
 import GRDB
 import SystemPackage
 
-/// The small files of the running program that restores need: what was begun, and what became of each item.
-enum StateFolder {
+/// The small files of the running program: what was begun, what became of each restored item, properties, the service's socket.
+public enum StateFolder {
     /// Makes a folder with its parents, for the owner only.
-    static func make(_ folder: FilePath) throws {
+    public static func make(_ folder: FilePath) throws {
         if mkdir(folder.string, 0o700) == 0 || errno == EEXIST { return }
         guard errno == ENOENT, !folder.removingLastComponent().isEmpty else { throw failure(folder, Errno(rawValue: errno)) }
         try make(folder.removingLastComponent())

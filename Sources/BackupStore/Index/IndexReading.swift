@@ -59,6 +59,14 @@ extension StoreIndex {
         return try rows.map { try Self.state(.item(account: account, id: $0.0), $0.1, first: $0.2) }
     }
 
+    /// How many items of an account are alive.
+    func livingItems(_ account: String) throws -> Int64 {
+        try use("counting items of account \(account)") { statements in
+            guard let number = try statements.number(of: account)?.databaseValue else { return 0 }
+            return try statements.row("SELECT count(*) FROM items WHERE account = ? AND deleted = 0", [number])?[0] ?? 0
+        }
+    }
+
     /// Calls `body` for each item, a page at a time (R12).
     func forEachItem(_ account: String, _ filter: ItemFilter, _ body: (IndexedItem) throws -> Void) throws {
         let pageSize = 200

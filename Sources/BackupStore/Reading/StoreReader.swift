@@ -140,6 +140,9 @@ public final class FileStoreReader<Files: FileSystem>: StoreReading, @unchecked 
         try lock.locked { try index.forEachItem(account, filter, body) }
     }
 
+    /// How many items of an account are alive.
+    public func livingItems(_ account: String) throws -> Int64 { try lock.locked { try index.livingItems(account) } }
+
     /// All states that the history holds, without those that a copy cut.
     public func history(of key: HistoryKey) throws -> History {
         try lock.locked {

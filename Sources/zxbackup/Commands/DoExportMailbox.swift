@@ -1,8 +1,3 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 import BackupCore
 import BackupStore
 import SystemPackage
@@ -17,11 +12,11 @@ enum DoExportMailbox: Command {
         let export = MailboxExport(
             account: try invocation.required("account"), destination: destination,
             moment: try DoRestoreOnNewAccount.moment(try invocation.date("date")), format: invocation["format"].flatMap { ExportFormat(rawValue: $0.lowercased()) } ?? .eml)
-        let showsProgress = invocation.options.progress
         StopRequest.install()
+        let total = try store.expectedItems(try invocation.required("account"), at: export.moment)
         let report = try export.run(
             from: store, stop: { StopRequest.isMade },
-            progress: { if showsProgress { console.errors(" Exported items:                   \($0.exported)/\($0.asked)\n") } })
+            progress: { console.progress(Progress(what: "Exported items", done: $0.asked, total: total)) })
         if invocation.options.json { console.write(.object(report.json)) } else { show(report, console) }
         return status(of: report)
     }
@@ -33,16 +28,11 @@ enum DoExportMailbox: Command {
     /// Files in a backup path that are not its own would be taken for damage.
     private static func refuse(_ destination: FilePath, inside path: FilePath) throws {
         // A folder that is not there yet has no real path; the one above has, or the export tells that it is missing.
-        guard let above = realPath(destination.removingLastComponent()), let backup = realPath(path), above.starts(with: backup) else { return }
+        let above = FilePath(realPath(destination.removingLastComponent().isEmpty ? "." : destination.removingLastComponent()))
+        guard above.starts(with: FilePath(realPath(path))) else { return }
         throw CoreError(
             .destinationUnwritable, doing: "exporting a mailbox", subject: destination.string, reason: "the destination lies in the backup path",
             remedy: "Name a folder outside of \(path)")
-    }
-
-    private static func realPath(_ path: FilePath) -> FilePath? {
-        guard let resolved = realpath(path.isEmpty ? "." : path.string, nil) else { return nil }
-        defer { free(resolved) }
-        return FilePath(String(cString: resolved))
     }
 
     private static func show(_ report: ExportReport, _ console: Console) {

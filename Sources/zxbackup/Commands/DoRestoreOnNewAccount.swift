@@ -17,7 +17,7 @@ enum DoRestoreOnNewAccount: Command {
         StopRequest.install()
         let report = try restore.run(
             from: store, to: try configuration.openTarget(), stateFolder: configuration.stateFolder,
-            stop: { StopRequest.isMade }, progress: progress(invocation, console))
+            stop: { StopRequest.isMade }, progress: progress(console, total: try store.expectedItems(restore.source, at: restore.moment)))
         return write(report, invocation, console)
     }
 
@@ -27,10 +27,11 @@ enum DoRestoreOnNewAccount: Command {
         return status(of: report)
     }
 
-    /// Tells of the figures so far, where progress is asked for.
-    static func progress(_ invocation: Invocation, _ console: Console) -> (RestoreReport) -> Void {
-        let shows = invocation.options.progress
-        return { if shows { console.errors(" Restored items:                   \($0.restored)/\($0.asked)\n") } }
+    /// Tells of the figures so far.
+    ///
+    /// - Parameter total: how many items there will be, where that is known.
+    static func progress(_ console: Console, total: Int64?) -> (RestoreReport) -> Void {
+        { console.progress(Progress(what: "Restored items", done: $0.asked, total: total)) }
     }
 
     static func status(of report: RestoreReport) -> CommandStatus {

@@ -16,7 +16,7 @@ enum DoUndelete: Command {
         StopRequest.install()
         let report = try undelete.run(
             from: store, to: try configuration.openTarget(), stateFolder: configuration.stateFolder,
-            stop: { StopRequest.isMade }, progress: DoRestoreOnNewAccount.progress(invocation, console))
+            stop: { StopRequest.isMade }, progress: DoRestoreOnNewAccount.progress(console, total: nil))
         return DoRestoreOnNewAccount.write(report, invocation, console)
     }
 }

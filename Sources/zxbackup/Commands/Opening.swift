@@ -21,6 +21,15 @@ extension Invocation {
     }
 }
 
+extension StoreReader {
+    /// About how many items a restore or an export will take, for its progress; nil where only the work itself can tell.
+    func expectedItems(_ account: String, at moment: RestoreMoment) throws -> Int64? {
+        guard moment == .last else { return nil }
+        let count = try livingItems(try BackedUpAccount.find(account, in: self).entry.id)
+        return count > 0 ? count : nil
+    }
+}
+
 extension Configuration {
     /// The server to read from.
     func openSource() throws -> any MailSource {

@@ -34,10 +34,18 @@ enum GetProperty: Command {
 }
 
 /// `setProperty`: another value for a property.
-enum SetProperty: Command {
-    static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
+enum SetProperty: ServiceCommand {
+    static func run(
+        _ invocation: Invocation, in engine: BackupEngine, _ configuration: Configuration, _ console: Console
+    ) throws -> CommandStatus {
+        let status = try runAlone(invocation, configuration, console)
+        engine.settings = try PropertyFile(stateFolder: configuration.stateFolder).settings()
+        return status
+    }
+
+    static func runAlone(_ invocation: Invocation, _ configuration: Configuration, _ console: Console) throws -> CommandStatus {
         let property = try GetProperty.property(try invocation.required("name"))
-        let file = PropertyFile(stateFolder: try invocation.configuration().stateFolder)
+        let file = PropertyFile(stateFolder: configuration.stateFolder)
         let before = try file.value(of: property)
         let value = try file.set(property, to: try invocation.required("value"))
         if invocation.options.json {

@@ -1,10 +1,16 @@
+import BackupCore
 import BackupStore
 import SystemPackage
 
 /// `rebuildIndex`: the index anew from histories and journal.
-enum RebuildIndex: Command {
-    static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
-        let configuration = try invocation.configuration()
+enum RebuildIndex: ServiceCommand {
+    static func run(
+        _ invocation: Invocation, in engine: BackupEngine, _ configuration: Configuration, _ console: Console
+    ) throws -> CommandStatus {
+        show(accounts: try engine.rebuildIndex(), last: engine.lastSequence, [], invocation, console)
+    }
+
+    static func runAlone(_ invocation: Invocation, _ configuration: Configuration, _ console: Console) throws -> CommandStatus {
         let path = invocation.backupPath(configuration)
         // R8: another server's path is refused. Without a configured server, the path may be anybody's: nothing but the index is
         // written, from what the path holds itself.
@@ -16,6 +22,12 @@ enum RebuildIndex: Command {
         let findings = writer.recovery.findings
         try writer.close()
         for finding in findings { console.errors("\(path)/\(finding)\n") }
+        return show(accounts: accounts, last: last, findings, invocation, console)
+    }
+
+    private static func show(
+        accounts: Int, last: UInt64, _ findings: [Damage], _ invocation: Invocation, _ console: Console
+    ) -> CommandStatus {
         if invocation.options.json {
             console.write(JSONValue.object([
                 "accounts": .int(Int64(accounts)), "last_sequence": .int(Int64(last)), "findings": .array(findings.map { .string("\($0)") }),

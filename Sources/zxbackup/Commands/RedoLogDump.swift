@@ -18,6 +18,8 @@ struct RedoLogDump: ParsableCommand {
         discussion: """
             Without --json a line for each record. With --json the file is described in whole, every field and the hashes of all \
             bodies, as a redolog-description/1 document; it shows passwords of guests in clear text.
+
+            Example: zxbackup redolog dump /opt/zimbra/redolog/redo.log
             """)
 
     @Flag(help: "Print one file's description as a JSON document.")

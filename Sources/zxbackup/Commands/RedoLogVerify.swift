@@ -10,6 +10,8 @@ struct RedoLogVerify: ParsableCommand {
         discussion: """
             Fails (exit status 1) for bytes that are no record, headers that cannot be used and bodies that are not what their \
             digest says. A cut last record is reported, but is no damage: a log in use has one at times.
+
+            Example: zxbackup redolog verify --strict /opt/zimbra/redolog
             """)
 
     @Flag(help: "Assert what holds in every log of a real server, too.")

@@ -37,7 +37,8 @@ struct SandboxFolder: ParsableArguments {
 }
 
 struct SandboxCreate: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "create", abstract: "Creates a server.")
+    static let configuration = CommandConfiguration(
+        commandName: "create", abstract: "Creates a server.", discussion: "Example: zxbackup sandbox create server --account alice@example.com")
 
     @OptionGroup var folder: SandboxFolder
 
@@ -60,7 +61,8 @@ struct SandboxCreate: ParsableCommand {
 
 struct SandboxDeliver: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "deliver", abstract: "Delivers a message from a file or from the standard input.")
+        commandName: "deliver", abstract: "Delivers a message from a file or from the standard input.",
+        discussion: "Example: zxbackup sandbox deliver server --to alice@example.com lunch.eml")
 
     @OptionGroup var folder: SandboxFolder
 
@@ -89,7 +91,7 @@ struct SandboxDeliver: ParsableCommand {
 struct SandboxScenario: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scenario", abstract: "Runs a scenario: one command a line.",
-        discussion: "Commands of a scenario:\n\n" + Scenario.reference)
+        discussion: "Example: zxbackup sandbox scenario server day.txt\n\nCommands of a scenario:\n\n" + Scenario.reference)
 
     @OptionGroup var folder: SandboxFolder
 
@@ -137,7 +139,8 @@ struct SandboxScenario: ParsableCommand {
 
 struct SandboxStop: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "stop", abstract: "Stops the server in an orderly way: the redo log rolls over. The next operation starts it again.")
+        commandName: "stop", abstract: "Stops the server in an orderly way: the redo log rolls over. The next operation starts it again.",
+        discussion: "Example: zxbackup sandbox stop server")
 
     @OptionGroup var folder: SandboxFolder
 

@@ -6,7 +6,7 @@ import SandboxServer
 struct SandboxLoad: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "load", abstract: "Lets the accounts of a server live a random life.",
-        discussion: "The same seed on an equal server gives the same operations.")
+        discussion: "The same seed on an equal server gives the same operations.\n\nExample: zxbackup sandbox load server")
 
     @OptionGroup var folder: SandboxFolder
 

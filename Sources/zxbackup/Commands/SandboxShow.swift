@@ -5,7 +5,8 @@ import SandboxServer
 /// `zxbackup sandbox show`: what the server's tables hold.
 struct SandboxShow: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Shows the accounts of a server, the folders of an account, or the items of a folder.")
+        commandName: "show", abstract: "Shows the accounts of a server, the folders of an account, or the items of a folder.",
+        discussion: "Example: zxbackup sandbox show server alice@example.com /Inbox")
 
     @OptionGroup var folder: SandboxFolder
 

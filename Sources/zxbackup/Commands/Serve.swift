@@ -15,6 +15,24 @@ enum Serve: Command {
         if store.lastSequence > 0 { lines.show(store.recovery) }
 
         let engine = try BackupEngine(source: source, store: store)
+        let service = RunningService(invocation, configuration, server: source.identity.name)
+        let socket = invocation.flag("once") ? nil : try ServiceSocket(stateFolder: configuration.stateFolder, service.handling)
+        do {
+            let status = try work(engine, service, invocation, configuration, &lines)
+            service.queue.close()
+            try socket?.end()
+            return status
+        } catch {
+            service.queue.close()
+            try? socket?.end()  // Why the service ends is what is told.
+            throw error
+        }
+    }
+
+    private static func work(
+        _ engine: BackupEngine, _ service: RunningService, _ invocation: Invocation, _ configuration: Configuration,
+        _ lines: inout ProgressLines
+    ) throws -> CommandStatus {
         let properties = PropertyFile(stateFolder: configuration.stateFolder)
         engine.settings = try properties.settings()
         let scanned = try engine.begin { name, statistics in
@@ -24,18 +42,26 @@ enum Serve: Command {
         if invocation.flag("once") {
             try engine.catchUp { lines.follow($0) }
         } else {
+            service.enter(.following)
             var lastLook = ContinuousClock.now
             try engine.follow(
-                until: { StopRequest.isMade }, idle: { lines.follow($0) },
+                until: { StopRequest.isMade },
+                idle: {
+                    if engine.heldBecause == nil { service.noteCaughtUp() }
+                    lines.follow($0)
+                },
                 between: {
+                    service.carryOutNext(in: engine)
+                    service.update(engine)
                     guard ContinuousClock.now - lastLook >= .milliseconds(500) else { return }
                     lastLook = .now
                     engine.settings = try properties.settings()
                 })
         }
+        service.enter(.ending)
         lines.end(engine.statistics)
         try engine.close()
-        lines.say("closed", ["scanned_items": .int(Int64(scanned.checkedItems)), "last_sequence": .int(Int64(store.lastSequence))])
+        lines.say("closed", ["scanned_items": .int(Int64(scanned.checkedItems)), "last_sequence": .int(Int64(engine.lastSequence))])
         return .successful
     }
 }

@@ -4,7 +4,21 @@ import BackupCore
 ///
 /// Names, parameters and defaults are those that administrators know from `zxsuite backup` and `carbonio backup`.
 enum CommandTable {
-    static let all: [CommandSpecification] = service + reading + restoring + scanning + upkeep + queue
+    static let all: [CommandSpecification] = groups.flatMap(\.commands)
+
+    /// The commands by what they are for.
+    static let groups: [Group] = [
+        Group(title: "KEEPING A BACKUP", commands: service), Group(title: "LOOKING INTO A BACKUP", commands: reading),
+        Group(title: "BRINGING BACK", commands: restoring), Group(title: "COMPARING WITH THE SERVER", commands: scanning),
+        Group(title: "UPKEEP", commands: upkeep), Group(title: "OPERATIONS", commands: queue),
+        Group(title: "REDO LOGS, TRIALS", commands: tools),
+    ]
+
+    /// Commands of one purpose.
+    struct Group: Sendable {
+        var title: String
+        var commands: [CommandSpecification]
+    }
 
     private static let notifications = Parameter.optional("notifications", .addresses, refused: .everything)
     private static let backupPath = Parameter.optional("backup_path", .path, "the configured backup path")
@@ -22,14 +36,14 @@ enum CommandTable {
                 .init(command: "serve", meaning: "Follows the redo log until SIGTERM or Ctrl+C."),
                 .init(command: "serve --once", meaning: "Catches up with the server, and ends."),
             ], availability: .built),
-        CommandSpecification("status", "Answers in one screen: am I protected?"),
+        CommandSpecification(
+            "status", "Answers in one screen: am I protected?", [.optional("prometheus", .boolean, "false"), backupPath],
+            examples: [
+                .init(command: "status", meaning: "Shows the service, how far the backup is behind, accounts in doubt, free space."),
+                .init(command: "status --prometheus", meaning: "The figures alone, as Prometheus reads them."),
+            ],
+            notes: ["Exit status: 0 fine, 1 warning, 2 critical."], availability: .built),
         CommandSpecification("doctor", "Looks at the host, says what will not work and what to do."),
-        CommandSpecification(
-            "sandbox", "A small mail server in a folder, for trials and tests.", examples: [.init(command: "sandbox --help", meaning: "Lists its commands.")],
-            availability: .subtree),
-        CommandSpecification(
-            "redolog", "Reads redo logs: dump, verify.", examples: [.init(command: "redolog --help", meaning: "Lists its commands.")],
-            availability: .subtree),
     ]
 
     private static let reading: [CommandSpecification] = [
@@ -207,7 +221,19 @@ enum CommandTable {
 
     private static let scanning: [CommandSpecification] = [
         CommandSpecification("doSmartScan", "Scans what changed since the last scan.", acceptsStart: true),
-        CommandSpecification("doAccountScan", "Scans one account.", [.mandatory("account", .account)]),
+        CommandSpecification(
+            "doAccountScan", "Compares one account with the server, and writes what differs.",
+            [
+                .mandatory("account", .account), .optional("deep", .boolean, "false", refused: .value("true")),
+                .optional("confirm_deletions", .boolean, "false"), notifications,
+            ],
+            examples: [
+                .init(command: "doAccountScan john@example.com", meaning: "Settles why the account needs a scan; getAccountInfo … backupstats true tells."),
+                .init(
+                    command: "doAccountScan john@example.com confirm_deletions true",
+                    meaning: "Deletions that were only presumed become certain, where the server really has the items no more."),
+            ],
+            notes: ["The running service does it; without one the command does it itself."], availability: .built),
         CommandSpecification("doBackupLDAP", "Dumps the directory.", acceptsStart: true),
         CommandSpecification("doBackupCluster", "Dumps the cluster's configuration.", acceptsStart: true),
         CommandSpecification("doBackupServerCustomizations", "Archives the server's customized files.", acceptsStart: true),
@@ -246,5 +272,14 @@ enum CommandTable {
         CommandSpecification("doStartService", "Starts a service.", [.mandatory("service_name", .text)]),
         CommandSpecification("doStopService", "Stops a service.", [.mandatory("service_name", .text)]),
         CommandSpecification("doRestartService", "Restarts a service.", [.mandatory("service_name", .text)]),
+    ]
+
+    private static let tools: [CommandSpecification] = [
+        CommandSpecification(
+            "redolog", "Reads redo logs: dump, verify.", examples: [.init(command: "redolog --help", meaning: "Lists its commands.")],
+            availability: .subtree),
+        CommandSpecification(
+            "sandbox", "A small mail server in a folder, for trials and tests.", examples: [.init(command: "sandbox --help", meaning: "Lists its commands.")],
+            availability: .subtree),
     ]
 }

@@ -1,27 +1,40 @@
 /// The help pages, in the look that administrators know.
 enum HelpPage {
-    /// The list of commands.
-    static func overview(_ commands: [CommandSpecification]) -> String {
+    /// The list of commands, by what they are for.
+    static func overview(_ groups: [CommandTable.Group]) -> String {
         var text = """
             zxbackup: continuous backup for Zimbra and Carbonio mail servers.
 
             Syntax:
                zxbackup [global options] COMMAND mandatory … [parameter value …]
 
-            COMMANDS
-
+            First steps: name server, backupPath and stateFolder in /etc/zxbackup.yaml; 'zxbackup init' makes the backup path;
+            'zxbackup serve' takes everything in and follows the server; 'zxbackup status' tells whether all is well.
 
             """
-        let width = (commands.map(\.name.count).max() ?? 0) + 3
-        for command in commands where command.availability != .notYet { text += "   \(pad(command.name, width))\(command.purpose)\n" }
+        let commands = groups.flatMap(\.commands)
+        let built = commands.filter { $0.availability != .notYet }
+        let width = (built.map(\.name.count).max() ?? 0) + 3
+        for group in groups {
+            let lines = group.commands.filter { $0.availability != .notYet }.map { "   \(pad($0.name, width))\($0.purpose)\n" }
+            if !lines.isEmpty { text += "\n\(group.title)\n\n" + lines.joined() }
+        }
         text += "\nNOT AVAILABLE YET\n\n"
-        for command in commands where command.availability == .notYet { text += "   \(pad(command.name, width))\(command.purpose)\n" }
+        var line = "  "
+        for name in commands.filter({ $0.availability == .notYet }).map(\.name) {
+            if line.count + name.count > 110 {
+                text += line + "\n"
+                line = "  "
+            }
+            line += " " + name
+        }
+        text += line + "\n"
         text += """
 
             GLOBAL OPTIONS
 
                --json               Machine-readable output.
-               --progress           Feedback until the operation ends.
+               --progress           Feedback until the operation ends, also where no terminal shows it.
                --sync               Wait until the operation ends.
                --backup-path PATH   Another backup path than the configured one.
                --config FILE        Configuration, instead of $ZXBACKUP_CONFIG or /etc/zxbackup.yaml.

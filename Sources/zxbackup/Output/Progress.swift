@@ -6,18 +6,18 @@ struct Progress: Sendable, Equatable {
     /// What is counted: "Restored items".
     var what: String
     var done: Int64
-    /// Nil where nobody knows how many there will be.
+    /// About how many there will be; nil where nobody knows.
     var total: Int64?
 
-    /// ` Restored items:                   198/400`.
-    var line: String { " \(pad(what + ":", 34))\(done)" + (total.map { "/\($0)" } ?? "") }
+    /// ` Restored items:                   198 of about 400`.
+    var line: String { " \(pad(what + ":", 34))\(done)" + (total.map { " of about \($0)" } ?? "") }
 
-    /// ` Restored items:  [########            ]  40 %  198/400`, cut to a width.
+    /// ` Restored items:  [########            ]  40 %  198`, cut to a width.
     func bar(columns: Int) -> String {
         guard let total, total > 0 else { return String(line.prefix(columns)) }
         let share = min(max(Double(done) / Double(total), 0), 1)
         let percent = String(Int(share * 100))
-        let ending = "  \(String(repeating: " ", count: 3 - percent.count))\(percent) %  \(done)/\(total)"
+        let ending = "  \(String(repeating: " ", count: 3 - percent.count))\(percent) %  \(done)"
         let beginning = " \(what):  "
         let width = min(columns - beginning.count - ending.count - 2, 40)
         guard width >= 5 else { return String(line.prefix(columns)) }

@@ -1,0 +1,143 @@
+import BackupCore
+import BackupStore
+
+/// `status`: am I protected?
+enum Status: Command {
+    static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
+        let report = StatusReport(invocation, try invocation.configuration())
+        if invocation.flag("prometheus") {
+            console.write(report.prometheus)
+        } else if invocation.options.json {
+            console.write(.object(report.json))
+        } else {
+            console.write(report.block)
+        }
+        return switch report.level {
+        case .fine: .successful
+        case .warning: .warning
+        case .critical: .critical
+        }
+    }
+}
+
+extension CommandStatus {
+    /// What `status` returns, as monitoring programs expect it.
+    static let warning = CommandStatus.failed
+    /// The same.
+    static let critical = CommandStatus.stopped
+}
+
+extension StatusReport {
+    // MARK: For people
+
+    fileprivate var block: KeyValueBlock {
+        var block = KeyValueBlock("status", [.pair("state", level.name)])
+        for problem in problems { block.add(problem.level.name, problem.text) }
+        block.lines.append(.block(serviceBlock))
+        block.lines.append(.block(backupBlock))
+        if let accounts {
+            var lines = accounts.lines
+            for (account, marks) in accounts.marked { lines += marks.map { .pair("needs scan: \(account.name)", $0.reason) } }
+            block.lines.append(.block(KeyValueBlock("accounts", lines)))
+        }
+        if let operations = service?["operations"]?.array, !operations.isEmpty {
+            block.lines.append(.block(KeyValueBlock("operations", operations.compactMap(\.object).map(Self.line))))
+        }
+        let notices = service?["notices"]?.array?.compactMap(\.string) ?? []
+        if !notices.isEmpty { block.lines.append(.block(KeyValueBlock("last notices", notices.map { .pair("notice", $0) }))) }
+        return block
+    }
+
+    private var serviceBlock: KeyValueBlock {
+        guard let service else { return KeyValueBlock("service", [.pair("running", "false")]) }
+        func number(_ name: String) -> String { "\(service[name]?.int ?? 0)" }
+        var block = KeyValueBlock("service", [.pair("running", "true")])
+        block.add("process", number("pid"))
+        block.add("since", TimeText.local(service["since"]?.int ?? 0))
+        block.add("server", service["server"]?.string ?? "")
+        block.add("phase", service["phase"]?.string ?? "")
+        block.add("transactions", number("transactions"))
+        if let lag = service["lag_ms"]?.object {
+            func milliseconds(_ name: String) -> String { "\(lag[name]?.int ?? 0) ms" }
+            block.add("lag: half of them, 99 %, longest", ["p50", "p99", "max"].map(milliseconds).joined(separator: ", "))
+        }
+        return block
+    }
+
+    private var backupBlock: KeyValueBlock {
+        var block = KeyValueBlock("backup", [.pair("backup path", path.string)])
+        if let info {
+            block.add("server id", info.serverID)
+            block.add("last sequence", "\(info.lastSequence)")
+            block.add("checkpoint", "\(info.checkpointSequence)")
+            if let position = info.logPosition { block.add("redo log read", position) }
+        }
+        if let log { block.add("redo log", log.string) }
+        if let behind { block.add("behind", (behind.files > 0 ? "\(behind.files) files and " : "") + ByteText.of(behind.bytes)) }
+        if let space {
+            block.add("free space", "\(ByteText.of(space.bytes)) of \(ByteText.of(space.totalBytes))")
+            if let inodes = space.inodes { block.add("free inodes", "\(inodes)") }
+        }
+        return block
+    }
+
+    private static func line(_ operation: JSONObject) -> KeyValueBlock.Line {
+        let parameters = operation["parameters"]?.object?.members.map { "\($0.name) \($0.value.string ?? "")" } ?? []
+        let name = ([operation["operation"]?.string ?? ""] + parameters).joined(separator: " ")
+        var text = "\(operation["state"]?.string ?? "") since \(TimeText.local(operation["since"]?.int ?? 0))"
+        if let what = operation["progress"]?.string {
+            text += ", \(what): \(operation["done"]?.int ?? 0)" + (operation["total"]?.int.map { "/\($0)" } ?? "")
+        }
+        return .pair(name, text)
+    }
+
+    // MARK: For programs
+
+    fileprivate var json: JSONObject {
+        var members: JSONObject = [
+            "state": .string(level.name),
+            "problems": .array(problems.map { .object(["level": .string($0.level.name), "text": .string($0.text)]) }),
+            "service": service.map { .object($0) } ?? .null, "backup_path": .string(path.string),
+        ]
+        if let info {
+            members["server_id"] = .string(info.serverID)
+            members["last_sequence"] = .int(Int64(info.lastSequence))
+            members["checkpoint_sequence"] = .int(Int64(info.checkpointSequence))
+            members["position"] = info.position.map { (try? JSONValue(json: $0)) ?? .string($0) }
+        }
+        members["redo_log"] = log.map { .string($0.string) }
+        members["behind_files"] = behind.map { .int($0.files) }
+        members["behind_bytes"] = behind.map { .int($0.bytes) }
+        if let accounts {
+            for member in accounts.json.members { members.members.append(member) }
+            members["needs_scan"] = .array(accounts.marked.map { account, marks in
+                .object([
+                    "name": .string(account.name), "id": .string(account.id), "reasons": .array(marks.map { .string($0.reason) }),
+                ])
+            })
+        }
+        members["free_bytes"] = space.map { .int($0.bytes) }
+        members["free_inodes"] = space?.inodes.map { .int($0) }
+        return members
+    }
+
+    /// The text format of Prometheus, for the node exporter's text files.
+    fileprivate var prometheus: String {
+        let lag = service?["lag_ms"]?.object?["p99"]?.int
+        let metrics: [(name: String, help: String, value: Int64?)] = [
+            ("state", "0 fine, 1 warning, 2 critical.", Int64(level.rawValue)),
+            ("service_running", "Whether the service runs.", service == nil ? 0 : 1),
+            ("last_sequence", "The last committed transaction.", info.map { Int64($0.lastSequence) }),
+            ("behind_bytes", "Bytes of the current redo log that are not in the backup.", behind?.bytes),
+            ("behind_files", "Finished redo logs that are not in the backup.", behind?.files),
+            ("lag_p99_milliseconds", "From the server's commit to the durable state, of 99 % of the transactions.", lag),
+            ("accounts", "Accounts in the backup.", accounts.map { Int64($0.alive) }),
+            ("accounts_that_need_a_scan", "Accounts in doubt.", accounts.map { Int64($0.marked.count) }),
+            ("free_bytes", "Free space in the backup path.", space?.bytes), ("free_inodes", "Free inodes there.", space?.inodes),
+        ]
+        return metrics.map { metric in
+            guard let value = metric.value else { return "" }
+            return "# HELP zxbackup_\(metric.name) \(metric.help)\n# TYPE zxbackup_\(metric.name) gauge\nzxbackup_\(metric.name) \(value)\n"
+        }.joined()
+    }
+}
