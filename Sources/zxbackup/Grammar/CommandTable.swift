@@ -11,7 +11,7 @@ enum CommandTable {
         Group(title: "KEEPING A BACKUP", commands: service), Group(title: "LOOKING INTO A BACKUP", commands: reading),
         Group(title: "BRINGING BACK", commands: restoring), Group(title: "COMPARING WITH THE SERVER", commands: scanning),
         Group(title: "UPKEEP", commands: upkeep), Group(title: "OPERATIONS", commands: queue),
-        Group(title: "REDO LOGS, TRIALS", commands: tools),
+        Group(title: "REDO LOGS, TRIALS, SHELL", commands: tools),
     ]
 
     /// Commands of one purpose.
@@ -281,5 +281,12 @@ enum CommandTable {
         CommandSpecification(
             "sandbox", "A small mail server in a folder, for trials and tests.", examples: [.init(command: "sandbox --help", meaning: "Lists its commands.")],
             availability: .subtree),
+        CommandSpecification(
+            "completion", "Prints a script with which a shell completes commands and parameters.", [.mandatory("shell", .choice(["bash", "zsh", "fish"]))],
+            examples: [
+                .init(command: "completion bash > /etc/bash_completion.d/zxbackup", meaning: "For all users of bash, from the next login on."),
+                .init(command: "completion zsh > /usr/share/zsh/vendor-completions/_zxbackup", meaning: "For all users of zsh."),
+                .init(command: "completion fish > /usr/share/fish/vendor_completions.d/zxbackup.fish", meaning: "For all users of fish."),
+            ], availability: .built),
     ]
 }
