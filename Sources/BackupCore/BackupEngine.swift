@@ -23,7 +23,9 @@ public final class BackupEngine {
 
     /// How the engine works; obeyed from the next transaction on.
     public var settings = BackupSettings() {
-        didSet { if settings.compressionLevel != oldValue.compressionLevel { store.setCompressionLevel(settings.compressionLevel) } }
+        didSet {
+            if settings.compressionLevel != oldValue.compressionLevel { store.setCompressionLevel(settings.compressionLevel) }
+        }
     }
 
     /// Why the log is not followed at the moment; nil while it is.

@@ -15,9 +15,10 @@ struct AccountScanTests {
         var state = try #require(try store.item(account, id).flatMap { ItemState(indexed: $0) })
         state.deleted = true
         state.presumed = presumed
-        try store.append(StoreTransaction(
-            account: account, time: WallClock.milliseconds, states: [state.newState(account: account)],
-            marks: [Mark(reason: "a test forgot an item", time: WallClock.milliseconds)]))
+        try store.append(
+            StoreTransaction(
+                account: account, time: WallClock.milliseconds, states: [state.newState(account: account)],
+                marks: [Mark(reason: "a test forgot an item", time: WallClock.milliseconds)]))
         try store.commit()
         try store.close()
     }
@@ -85,7 +86,9 @@ struct AccountScanTests {
         try bench.backUp { engine in
             let first = try engine.scan(account: "alice@example.com")
             #expect(first.newMetadata == first.checkedItems && first.checkedItems > 0)
-            #expect { try engine.scan(account: "alice@example.com", stop: { true }) } throws: { ($0 as? CoreError)?.code == .stopped }
+            #expect { try engine.scan(account: "alice@example.com", stop: { true }) } throws: {
+                ($0 as? CoreError)?.code == .stopped
+            }
             #expect { try engine.scan(account: "carl@example.com") } throws: { ($0 as? CoreError)?.code == .unknownAccount }
             try engine.begin()
             try engine.catchUp()

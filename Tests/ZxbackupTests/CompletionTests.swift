@@ -18,13 +18,18 @@ struct CompletionTests {
     /// What bash offers for a line that is being typed.
     private func offered(_ line: String) throws -> [String] {
         let words = line.split(separator: " ", omittingEmptySubsequences: false).map { "'\($0)'" }.joined(separator: " ")
-        let result = try Program.run("/bin/bash", ["-c", """
-            \(script("bash"))
-            compopt() { :; }
-            COMP_WORDS=(zxbackup \(words)); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-            _zxbackup
-            printf '%s\\n' "${COMPREPLY[@]}"
-            """])
+        let result = try Program.run(
+            "/bin/bash",
+            [
+                "-c",
+                """
+                \(script("bash"))
+                compopt() { :; }
+                COMP_WORDS=(zxbackup \(words)); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+                _zxbackup
+                printf '%s\\n' "${COMPREPLY[@]}"
+                """
+            ])
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         return result.output.split(separator: "\n").map(String.init).sorted()
     }
@@ -46,13 +51,16 @@ struct CompletionTests {
     @Test("fish parses its script", .enabled(if: isInstalled("fish"), "fish is not installed"))
     func fish() throws { try expectParses("fish") }
 
-    @Test("bash offers commands, parameters, values and options", arguments: [
-        ("getAcc", ["getAccountInfo"]), ("getaccountinfo bob@example.com b", ["backup_path", "backupstats"]),
-        ("getItem bob@example.com 1 date ", ["all", "last"]), ("getItem bob@example.com 1 DATE l", ["last"]),
-        ("doExportMailbox bob@example.com /tmp/x format m", ["maildir", "mbox"]), ("--config x.yaml backup getIt", ["getItem"]),
-        ("serve --once f", ["false"]), ("getItem --j", ["--json"]), ("redolog d", ["dump"]), ("help doUnd", ["doUndelete"]),
-        ("completion z", ["zsh"]), ("doSmart", []),
-    ])
+    @Test(
+        "bash offers commands, parameters, values and options",
+        arguments: [
+            ("getAcc", ["getAccountInfo"]), ("getaccountinfo bob@example.com b", ["backup_path", "backupstats"]),
+            ("getItem bob@example.com 1 date ", ["all", "last"]), ("getItem bob@example.com 1 DATE l", ["last"]),
+            ("doExportMailbox bob@example.com /tmp/x format m", ["maildir", "mbox"]),
+            ("--config x.yaml backup getIt", ["getItem"]),
+            ("serve --once f", ["false"]), ("getItem --j", ["--json"]), ("redolog d", ["dump"]), ("help doUnd", ["doUndelete"]),
+            ("completion z", ["zsh"]), ("doSmart", [])
+        ])
     func offers(_ line: String, _ words: [String]) throws {
         let found = try offered(line)
         #expect(found == words, "\(line)")

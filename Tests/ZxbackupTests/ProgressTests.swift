@@ -19,12 +19,17 @@ struct ProgressTests {
         func pass(_ duration: Duration) { time.withLock { $0 += duration } }
     }
 
-    @Test("A bar as wide as the terminal allows, with its share", arguments: [
-        (80, 0, 200, " Item scanned:  [" + String(repeating: " ", count: 40) + "]    0 %  0"),
-        (80, 100, 200, " Item scanned:  [" + String(repeating: "#", count: 20) + String(repeating: " ", count: 20) + "]   50 %  100"),
-        (80, 300, 200, " Item scanned:  [" + String(repeating: "#", count: 40) + "]  100 %  300"),
-        (40, 100, 200, " Item scanned:  [#####     ]   50 %  100"), (10, 100, 200, " Item scan"),
-    ])
+    @Test(
+        "A bar as wide as the terminal allows, with its share",
+        arguments: [
+            (80, 0, 200, " Item scanned:  [" + String(repeating: " ", count: 40) + "]    0 %  0"),
+            (
+                80, 100, 200,
+                " Item scanned:  [" + String(repeating: "#", count: 20) + String(repeating: " ", count: 20) + "]   50 %  100"
+            ),
+            (80, 300, 200, " Item scanned:  [" + String(repeating: "#", count: 40) + "]  100 %  300"),
+            (40, 100, 200, " Item scanned:  [#####     ]   50 %  100"), (10, 100, 200, " Item scan")
+        ])
     func bar(_ columns: Int, _ done: Int64, _ total: Int64, _ text: String) {
         let shown = Progress(what: "Item scanned", done: done, total: total).bar(columns: columns)
         #expect(shown == text)
@@ -76,7 +81,9 @@ struct ProgressTests {
         #expect(bench.captured.errors.isEmpty)
     }
 
-    @Test("A restore on a terminal shows a bar; in a pipe lines, with --progress only", .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/script"), "needs script(1)"))
+    @Test(
+        "A restore on a terminal shows a bar; in a pipe lines, with --progress only",
+        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/script"), "needs script(1)"))
     func terminal() throws {
         let place = try Workplace()
         _ = try place.server.createAccount(name: "bob@example.com")
@@ -87,7 +94,8 @@ struct ProgressTests {
 
         let restore = ["--config", place.config, "doRestoreOnNewAccount", "bob@example.com"]
         let line = ([Program.path] + restore + ["b1@example.com", "last"]).map { "'\($0)'" }.joined(separator: " ")
-        let terminal = try Program.run("/usr/bin/script", ["--quiet", "--return", "--command", "stty cols 70; exec " + line, "/dev/null"])
+        let terminal = try Program.run(
+            "/usr/bin/script", ["--quiet", "--return", "--command", "stty cols 70; exec " + line, "/dev/null"])
         #expect(terminal.status == 0, "\(terminal.output)")
         #expect(terminal.output.contains("\r\u{1B}[K Restored items:  ["), "\(terminal.output)")
         #expect(terminal.output.contains("Unrestored Items: 0"))

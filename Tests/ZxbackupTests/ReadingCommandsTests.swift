@@ -58,8 +58,9 @@ struct ReadingCommandsTests {
         #expect(Set(try ids(place, "type", "all", "search_filter", "all")).isSuperset(of: [deleted, alive, folders[0], 2]))
         #expect(try ids(place, "after", "01/01/2001 00:00:00") == [deleted])
         #expect(try ids(place, "before", "01/01/2001 00:00:00") == [])
-        let change = try #require(try JSONValue(json: place.zx("--json", "getItem", "bob@example.com", "\(deleted)").text.trimmed())
-            .object?["itemStates"]?.array?.last?.object?["change"]?.int)
+        let change = try #require(
+            try JSONValue(json: place.zx("--json", "getItem", "bob@example.com", "\(deleted)").text.trimmed())
+                .object?["itemStates"]?.array?.last?.object?["change"]?.int)
         #expect(try ids(place, "after", "change:\(change)") == [deleted])
         #expect(try ids(place, "after", "change:\(change + 1)") == [])
         #expect(try ids(place, "before", "change:\(change)") == [])
@@ -88,35 +89,42 @@ struct ReadingCommandsTests {
         let (place, _, alive) = try workplace()
         #expect(place.zx("doRestoreOnNewAccount", "bob@example.com", "b2@example.com", "last").status == .successful)
         let folder = place.folder.appending("state/idmaps")
-        let file = try #require(try FileManager.default.contentsOfDirectory(atPath: folder.string).first { $0.hasSuffix(".sqlite") })
+        let file = try #require(
+            try FileManager.default.contentsOfDirectory(atPath: folder.string).first { $0.hasSuffix(".sqlite") })
         let copy = try place.server.openMailbox("b2@example.com")
         let new = try #require(try copy.items(inFolder: 2).first?.id)
         let path = folder.appending(file).string
         let shown = place.zx("getMap", path)
-        #expect(shown.status == .successful && shown.text.contains("\t\t\(pad("\(alive)", 60))\(new)\n"), "\(shown.text)\(shown.errors)")
+        #expect(
+            shown.status == .successful && shown.text.contains("\t\t\(pad("\(alive)", 60))\(new)\n"),
+            "\(shown.text)\(shown.errors)")
         let json = try #require(try JSONValue(json: place.zx("--json", "getMap", path).text.trimmed()).object)
         let map = try #require(json["maps"]?.array?.first?.object)
         #expect(map["items"]?.array?.contains(.object(["original": .int(alive), "new": .int(new)])) == true)
         #expect(map["source_account"]?.string == (try place.server.findAccount("bob@example.com"))?.id)
 
-        for (path, reason) in [(place.config, "it is no id map"), (path + "x", "it cannot be read"), (folder.string, "it is no id map")] {
+        for (path, reason) in [
+            (place.config, "it is no id map"), (path + "x", "it cannot be read"), (folder.string, "it is no id map")
+        ] {
             let refused = place.zx("getMap", path)
             #expect(refused.status == .failed && refused.errors.contains(reason), "\(path): \(refused.errors)")
         }
     }
 
-    @Test("Their outputs, for people and for programs", arguments: [
-        ("getAvailableDomains", ["getAvailableDomains", "last", "BACKUP"]), ("getBackupInfo", ["getBackupInfo"]),
-        ("doItemSearch", ["doItemSearch", "bob@example.com", "search_filter", "all"]),
-        ("doItemSearch-raw", ["doItemSearch", "bob@example.com", "raw_metadata", "true"]),
-        ("getProperty", ["getProperty"]), ("setProperty", ["setProperty", "BACKUPcompressionlevel", "9"]),
-    ])
+    @Test(
+        "Their outputs, for people and for programs",
+        arguments: [
+            ("getAvailableDomains", ["getAvailableDomains", "last", "BACKUP"]), ("getBackupInfo", ["getBackupInfo"]),
+            ("doItemSearch", ["doItemSearch", "bob@example.com", "search_filter", "all"]),
+            ("doItemSearch-raw", ["doItemSearch", "bob@example.com", "raw_metadata", "true"]),
+            ("getProperty", ["getProperty"]), ("setProperty", ["setProperty", "BACKUPcompressionlevel", "9"])
+        ])
     func outputs(_ name: String, _ words: [String]) throws {
         let (place, _, _) = try workplace()
         let store = try StoreReader(opening: FilePath(place.backup))
         let names = [
             place.folder.string: "<FOLDER>", place.server.identity.id: "<SERVER>", try store.info().storeID: "<STORE>",
-            try #require(try place.server.findAccount("bob@example.com")).id: "<BOB>",
+            try #require(try place.server.findAccount("bob@example.com")).id: "<BOB>"
         ]
         store.close()
         for (form, options) in [("", []), ("-json", ["--json"])] {
@@ -126,7 +134,8 @@ struct ReadingCommandsTests {
             for (pattern, shown) in [
                 (#"change_date( +|":)\d+"#, "change_date$1<TIME>"), (#"free (space|inodes) +.*"#, "free $1 <N>"),
                 (#"(free_bytes|free_inodes|checkpoint_sequence|applied|oldestOpen|createTime)":\d+"#, "$1\":<N>"),
-                (#"fingerprint":"[0-9a-f]+""#, "fingerprint\":<F>"), (#"up to byte \d+"#, "up to byte <N>"), (#"checkpoint +\d+"#, "checkpoint <N>"),
+                (#"fingerprint":"[0-9a-f]+""#, "fingerprint\":<F>"), (#"up to byte \d+"#, "up to byte <N>"),
+                (#"checkpoint +\d+"#, "checkpoint <N>")
             ] {
                 text = text.replacingOccurrences(of: pattern, with: shown, options: .regularExpression)
             }
@@ -145,17 +154,22 @@ struct PropertyCommandTests {
         #expect(place.zx("setProperty", "backupcompressionlevel", "7").status == .successful)
         #expect(place.zx("setProperty", "ZxBackup_RealTimeScanner", "FALSE").status == .successful)
         #expect(place.zx("getProperty", "backupCompressionLevel").text.hasSuffix(" 7 (default 2)\n"))
-        #expect(place.zx("--json", "getProperty", "name", "zxbackup_realtimescanner").text
-            == #"{"properties":[{"name":"ZxBackup_RealTimeScanner","value":false,"default":true}]}"# + "\n")
+        #expect(
+            place.zx("--json", "getProperty", "name", "zxbackup_realtimescanner").text
+                == #"{"properties":[{"name":"ZxBackup_RealTimeScanner","value":false,"default":true}]}"# + "\n")
     }
 
-    @Test("Unknown names are refused with the nearest one, names without effect by name, values in words", arguments: [
-        (["backupCompresionLevel", "3"], "unknown property 'backupCompresionLevel'; did you mean backupCompressionLevel?"),
-        (["x", "3"], "unknown property 'x'. getProperty lists them"),
-        (["zxbackup_dataretentiondays", "3"], "property ZxBackup_DataRetentionDays is not available yet"),
-        (["backupCompressionLevel", "10"], "a number from 1 to 9 is expected"), (["backupCompressionLevel", "high"], "a whole number is expected"),
-        (["ZxBackup_RealTimeScanner", "yes"], "true or false is expected"), (["ZxBackup_SpaceThreshold", "-1"], "a number from 0"),
-    ])
+    @Test(
+        "Unknown names are refused with the nearest one, names without effect by name, values in words",
+        arguments: [
+            (["backupCompresionLevel", "3"], "unknown property 'backupCompresionLevel'; did you mean backupCompressionLevel?"),
+            (["x", "3"], "unknown property 'x'. getProperty lists them"),
+            (["zxbackup_dataretentiondays", "3"], "property ZxBackup_DataRetentionDays is not available yet"),
+            (["backupCompressionLevel", "10"], "a number from 1 to 9 is expected"),
+            (["backupCompressionLevel", "high"], "a whole number is expected"),
+            (["ZxBackup_RealTimeScanner", "yes"], "true or false is expected"),
+            (["ZxBackup_SpaceThreshold", "-1"], "a number from 0")
+        ])
     func refusals(_ words: [String], _ reason: String) throws {
         let place = try Workplace()
         let result = run(["--config", place.config, "setProperty"] + words)

@@ -105,7 +105,8 @@ struct ServiceTests {
         #expect(place.zx("serve", "--once").errors.contains("Another writer holds the lock"))
 
         let scan = place.zx("doAccountScan", "bob@example.com")
-        #expect(scan.status == .successful && scan.text.contains("Checked Items: 18\n"), "\(scan.text)\(scan.errors)\(service.words)")
+        #expect(
+            scan.status == .successful && scan.text.contains("Checked Items: 18\n"), "\(scan.text)\(scan.errors)\(service.words)")
         let json = place.zx("--json", "doAccountScan", "bob@example.com")
         #expect(try JSONValue(json: json.text.trimmed()).object?["checked_items"]?.int == 18, "\(json.errors)")
         let unknown = place.zx("doAccountScan", "nobody@example.com")
@@ -181,18 +182,36 @@ struct ServiceTests {
         let place = try workplace()
         let service = try Service(place)
         let lines: [([UInt8], String)] = [
-            (Array("GET / HTTP/1.1\r\n\r\n".utf8), "this is no order of zxbackup"), ([0, 255, 10], "this is no order of zxbackup"),
-            (Array("{}\n".utf8), "this is no order of zxbackup"), (Array(#"{"zxbackup":2,"order":"state"}"#.utf8) + [10], "restart the service"),
+            (Array("GET / HTTP/1.1\r\n\r\n".utf8), "this is no order of zxbackup"),
+            ([0, 255, 10], "this is no order of zxbackup"),
+            (Array("{}\n".utf8), "this is no order of zxbackup"),
+            (Array(#"{"zxbackup":2,"order":"state"}"#.utf8) + [10], "restart the service"),
             (Array(#"{"zxbackup":1,"order":"dance"}"#.utf8) + [10], "the order is unknown"),
             (Array(#"{"zxbackup":1,"order":"run","command":"doAccountScan"}"#.utf8) + [10], "the order is incomplete"),
-            (Array(ServiceOrder.run(.init(command: "doSmartScn", parameters: [:], backupPath: realPath(FilePath(place.backup)))).line.utf8),
-                "did you mean doSmartScan?"),
-            (Array(ServiceOrder.run(.init(command: "getItem", parameters: ["account": "a", "item": "1"], backupPath: realPath(FilePath(place.backup)))).line.utf8),
-                "getItem is no command for the service"),
-            (Array(ServiceOrder.run(.init(command: "doAccountScan", parameters: [:], backupPath: realPath(FilePath(place.backup)))).line.utf8),
-                "requires more parameters"),
+            (
+                Array(
+                    ServiceOrder.run(.init(command: "doSmartScn", parameters: [:], backupPath: realPath(FilePath(place.backup))))
+                        .line.utf8),
+                "did you mean doSmartScan?"
+            ),
+            (
+                Array(
+                    ServiceOrder.run(
+                        .init(
+                            command: "getItem", parameters: ["account": "a", "item": "1"],
+                            backupPath: realPath(FilePath(place.backup)))
+                    ).line.utf8),
+                "getItem is no command for the service"
+            ),
+            (
+                Array(
+                    ServiceOrder.run(
+                        .init(command: "doAccountScan", parameters: [:], backupPath: realPath(FilePath(place.backup)))
+                    ).line.utf8),
+                "requires more parameters"
+            ),
             ([UInt8](repeating: UInt8(ascii: "["), count: 1000) + [10], "this is no order of zxbackup"),
-            ([UInt8](repeating: UInt8(ascii: "x"), count: 10_000_000), "an order is no longer than"),
+            ([UInt8](repeating: UInt8(ascii: "x"), count: 10_000_000), "an order is no longer than")
         ]
         for (bytes, reason) in lines {
             let client = try RawClient(service.socket)
@@ -205,14 +224,20 @@ struct ServiceTests {
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<50 {
             let client = try RawClient(service.socket)
-            client.send((0..<Int.random(in: 0...300, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) })
+            client.send(
+                (0..<Int.random(in: 0...300, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) })
             client.close()
         }
         // Clients that hang, and one that goes away while its command runs.
         let hanging = try (0..<20).map { _ in try RawClient(service.socket) }
         let leaver = try RawClient(service.socket)
-        leaver.send(Array(ServiceOrder.run(.init(
-            command: "doAccountScan", parameters: ["account": "bob@example.com"], backupPath: realPath(FilePath(place.backup)))).line.utf8))
+        leaver.send(
+            Array(
+                ServiceOrder.run(
+                    .init(
+                        command: "doAccountScan", parameters: ["account": "bob@example.com"],
+                        backupPath: realPath(FilePath(place.backup)))
+                ).line.utf8))
         leaver.close()
         #expect(place.zx("doAccountScan", "bob@example.com").status == .successful)
         for client in hanging { client.close() }
@@ -233,7 +258,8 @@ struct ServiceTests {
 
     @Test(
         "Another user's orders are refused, even where the socket lets him in",
-        .enabled(if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv"), "needs root and setpriv(1)"))
+        .enabled(
+            if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv"), "needs root and setpriv(1)"))
     func foreigner() throws {
         let place = try workplace()
         let service = try Service(place)
@@ -243,9 +269,12 @@ struct ServiceTests {
             my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "connect: $!";
             print $s qq({"zxbackup":1,"order":"state"}\\n); $s->flush; print <$s>;
             """
-        let result = try Program.run("/usr/bin/setpriv", [
-            "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/perl", "-MIO::Socket::UNIX", "-e", script, service.socket.string,
-        ])
+        let result = try Program.run(
+            "/usr/bin/setpriv",
+            [
+                "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/perl", "-MIO::Socket::UNIX", "-e", script,
+                service.socket.string
+            ])
         #expect(result.output.contains("user 65534 may not give orders"), "\(result.output)\(result.errors)")
         #expect(service.state != nil, "its owner still may")
         #expect(service.end() == 0)
@@ -268,7 +297,9 @@ struct ServiceTests {
         let words = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         client.waitUntilExit()
         // Had it not sent the order yet, it finds no service and does the work itself.
-        #expect(client.terminationStatus == 1 && words.contains("the service ended before it said that the command was done") || client.terminationStatus == 0, "\(words)")
+        #expect(
+            client.terminationStatus == 1 && words.contains("the service ended before it said that the command was done")
+                || client.terminationStatus == 0, "\(words)")
 
         #expect(FileManager.default.fileExists(atPath: service.socket.string))
         #expect(place.zx("doAccountScan", "bob@example.com").status == .successful, "a dead socket is no service")
@@ -322,13 +353,17 @@ struct StatusTests {
         #expect(service.end() == 0)
         let store = try StoreWriter(opening: FilePath(place.backup), serverID: place.server.identity.id)
         let account = try #require(try place.server.findAccount("bob@example.com")).id
-        try store.append(StoreTransaction(
-            account: account, time: 1_393_582_510_000, kind: "mark", marks: [Mark(reason: "somebody looked at it", time: 1_393_582_510_000)]))
+        try store.append(
+            StoreTransaction(
+                account: account, time: 1_393_582_510_000, kind: "mark",
+                marks: [Mark(reason: "somebody looked at it", time: 1_393_582_510_000)]))
         try store.commit()
         try store.close()
         let again = try Service(place)
         let doubt = place.zx("status")
-        #expect(doubt.status == .warning && doubt.text.contains("somebody looked at it") && doubt.text.contains("1 account needs a scan"), "\(doubt.text)")
+        #expect(
+            doubt.status == .warning && doubt.text.contains("somebody looked at it")
+                && doubt.text.contains("1 account needs a scan"), "\(doubt.text)")
         let json = try #require(try JSONValue(json: place.zx("--json", "status").text.trimmed()).object)
         #expect(json["state"]?.string == "warning" && json["service"]?.object?["phase"]?.string == "following")
         #expect(json["needs_scan"]?.array?.first?.object?["name"]?.string == "bob@example.com")

@@ -17,7 +17,8 @@ public struct BackupProperty: Sendable, Hashable {
 
     /// `ZxBackup_RealTimeScanner`: whether the service follows the redo log.
     public static let realTimeScanner = BackupProperty(
-        name: "ZxBackup_RealTimeScanner", purpose: "Whether the service follows the redo log; while it does not, it keeps its place.",
+        name: "ZxBackup_RealTimeScanner",
+        purpose: "Whether the service follows the redo log; while it does not, it keeps its place.",
         values: .boolean, defaultValue: "true")
 
     /// `ZxBackup_SpaceThreshold`: MB of free space below which the service stops writing.
@@ -27,7 +28,8 @@ public struct BackupProperty: Sendable, Hashable {
 
     /// `backupCompressionLevel`: how hard blobs are compressed.
     public static let compressionLevel = BackupProperty(
-        name: "backupCompressionLevel", purpose: "How hard contents are compressed, from 1 (fast) to 9 (small).", values: .number(1...9),
+        name: "backupCompressionLevel", purpose: "How hard contents are compressed, from 1 (fast) to 9 (small).",
+        values: .number(1...9),
         defaultValue: "2")
 
     /// Every property that has an effect.
@@ -36,8 +38,10 @@ public struct BackupProperty: Sendable, Hashable {
     /// Names that administrators know from other programs, and that have no effect here yet: refused by name, never ignored.
     public static let withoutEffect = [
         "ZxBackup_ModuleEnabledAtStartup", "ZxBackup_DoSmartScanOnStartup", "ZxBackup_DestPath", "ZxBackup_DataRetentionDays",
-        "backupAccountsRetentionDays", "backupSmartScanScheduler", "backupPurgeScheduler", "ldapDumpEnabled", "serverConfiguration",
-        "purgeOldConfiguration", "backupNumberThreadsForItems", "backupNumberThreadsForAccounts", "backupBloblessMode", "backupEnabled",
+        "backupAccountsRetentionDays", "backupSmartScanScheduler", "backupPurgeScheduler", "ldapDumpEnabled",
+        "serverConfiguration",
+        "purgeOldConfiguration", "backupNumberThreadsForItems", "backupNumberThreadsForAccounts", "backupBloblessMode",
+        "backupEnabled"
     ]
 
     /// The property of that name, whatever its case; nil where there is none.
@@ -57,7 +61,9 @@ public struct BackupProperty: Sendable, Hashable {
             throw refusal(text, "true or false is expected")
         case .number(let range):
             guard let number = Int64(text) else { throw refusal(text, "a whole number is expected") }
-            guard range.contains(number) else { throw refusal(text, "a number from \(range.lowerBound) to \(range.upperBound) is expected") }
+            guard range.contains(number) else {
+                throw refusal(text, "a number from \(range.lowerBound) to \(range.upperBound) is expected")
+            }
             return String(number)
         }
     }
@@ -83,7 +89,9 @@ public struct BackupSettings: Sendable, Hashable {
 
     /// Takes over what was set. A value that no version of this program wrote counts as not set.
     init(_ values: [String: String]) {
-        func number(_ property: BackupProperty) -> Int64? { values[property.name].flatMap { try? property.value($0) }.flatMap { Int64($0) } }
+        func number(_ property: BackupProperty) -> Int64? {
+            values[property.name].flatMap { try? property.value($0) }.flatMap { Int64($0) }
+        }
         if let text = values[BackupProperty.realTimeScanner.name] { followsLog = text != "false" }
         if let megabytes = number(.spaceThreshold) { spaceThreshold = megabytes << 20 }
         if let level = number(.compressionLevel) { compressionLevel = Int(level) }

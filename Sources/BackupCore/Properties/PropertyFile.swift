@@ -29,7 +29,8 @@ public struct PropertyFile: Sendable {
         let value = try property.value(text)
         try StateFolder.make(folder)
         try StateFolder.database(file, alone: false).write { database in
-            try database.execute(sql: "CREATE TABLE IF NOT EXISTS property (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+            try database.execute(
+                sql: "CREATE TABLE IF NOT EXISTS property (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
             try database.execute(sql: "INSERT OR REPLACE INTO property VALUES (?, ?)", arguments: [property.name, value])
         }
         return value
@@ -50,7 +51,8 @@ public struct PropertyFile: Sendable {
             }
         } catch {
             throw CoreError(
-                CoreError.Code("stateFolder"), doing: "reading the properties", subject: file.string, reason: "the file cannot be read",
+                CoreError.Code("stateFolder"), doing: "reading the properties", subject: file.string,
+                reason: "the file cannot be read",
                 remedy: "Check the rights on it; removing it brings the defaults back", cause: error)
         }
     }

@@ -2,10 +2,10 @@ import BackupStore
 import RedoLog
 
 extension BackupEngine {
-    /// Compares one account and its mailbox whole with the server, and writes what differs; the account's marks are settled by it.
+    /// Compares one account and its mailbox whole with the server, and writes what differs; the account's marks are settled.
     ///
-    /// The log is followed first: what it tells of is not lost to the scan (Design, section 6). Must not run beside ``follow``, but may
-    /// be called from its `between`.
+    /// The log is followed first: what it tells of is not lost to the scan (Design, section 6). Must not run beside ``follow``,
+    /// but may be called from its `between`.
     ///
     /// - Parameters:
     ///   - confirmingDeletions: whether presumed deletions of what the server really has no more become certain (R15).
@@ -20,7 +20,8 @@ extension BackupEngine {
         try scanner.scan(nameOrID, confirmingDeletions: confirmingDeletions) { statistics in
             if stop() {
                 throw CoreError(
-                    .stopped, doing: "scanning an account", subject: nameOrID, reason: "stopped by request", remedy: "Run the scan again")
+                    .stopped, doing: "scanning an account", subject: nameOrID, reason: "stopped by request",
+                    remedy: "Run the scan again")
             }
             progress(statistics)
         }
@@ -42,7 +43,8 @@ extension RealTimeScanner {
             throw failure(.serverUnreadable, "there is a redo log without its server", "Configure the server itself")
         }
         let wanted = nameOrID.lowercased()
-        guard let entry = try source.accounts().first(where: { $0.id.lowercased() == wanted || $0.name.lowercased() == wanted }) else {
+        guard let entry = try source.accounts().first(where: { $0.id.lowercased() == wanted || $0.name.lowercased() == wanted })
+        else {
             throw failure(.unknownAccount, "the server has no such account", "getAvailableAccounts lists those of the backup")
         }
         for _ in 0..<Self.patience {
@@ -56,7 +58,7 @@ extension RealTimeScanner {
         }
         throw failure(
             .serverUnreadable, "the server has changes of this mailbox that its redo log does not tell of",
-            "Run the scan again when less is going on; if that does not help, look at the server's log for errors of the redo log")
+            "Run the scan again when less is going on; if that does not help, look for errors of the redo log in the server's own")
     }
 
     /// Compares a mailbox; nil where the server is ahead of the log.

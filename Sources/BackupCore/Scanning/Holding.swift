@@ -33,9 +33,11 @@ extension BackupEngine {
         let now = ContinuousClock.now
         if let last = lastSpaceCheck, now - last.time < Self.spaceInterval { return last.reason }
         let space = try SpaceLeft(on: store.backupPath)
+        let threshold = settings.spaceThreshold
         let reason: String? =
-            space.bytes >= settings.spaceThreshold
-            ? nil : "\(space.bytes >> 20) MB are free, less than the \(settings.spaceThreshold >> 20) MB of \(BackupProperty.spaceThreshold.name)"
+            space.bytes >= threshold
+            ? nil
+            : "\(space.bytes >> 20) MB are free, less than the \(threshold >> 20) MB of \(BackupProperty.spaceThreshold.name)"
         lastSpaceCheck = (now, reason)
         return reason
     }

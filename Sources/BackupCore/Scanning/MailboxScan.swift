@@ -181,7 +181,9 @@ struct MailboxScan {
         }
         if confirmsDeletions {
             try store.items(account.id, .all) { indexed in
-                guard var state = ItemState(indexed: indexed), state.deleted, state.presumed, !seen.contains(state.row.id) else { return }
+                guard var state = ItemState(indexed: indexed), state.deleted, state.presumed, !seen.contains(state.row.id) else {
+                    return
+                }
                 state.presumed = false
                 state.inDumpster = dumpster.contains(state.row.id)
                 statistics.confirmedDeletions += 1

@@ -17,11 +17,13 @@ public struct SpaceLeft: Sendable, Hashable {
         var status = statvfs()
         guard path.withPlatformString({ statvfs($0, &status) }) == 0 else {
             throw StoreError(
-                .inputOutput, doing: "asking for free space", subject: path.string, remedy: "Check that the path exists and may be read",
+                .inputOutput, doing: "asking for free space", subject: path.string,
+                remedy: "Check that the path exists and may be read",
                 cause: Errno(rawValue: errno))
         }
         bytes = Int64(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
-        totalBytes = Int64(clamping: UInt64(status.f_blocks).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+        totalBytes = Int64(
+            clamping: UInt64(status.f_blocks).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
         inodes = status.f_files == 0 ? nil : Int64(clamping: UInt64(status.f_favail))
     }
 }

@@ -32,7 +32,8 @@ enum DoAccountScan: ServiceCommand {
             var block = KeyValueBlock("accountScan", [.pair("account", account)])
             for mark in marks { block.add("needs scan", mark.reason) }
             console.write(block)
-            console.write("""
+            console.write(
+                """
 
                 - stats -
                 Checked Items: \(statistics.checkedItems)
@@ -51,9 +52,10 @@ enum DoAccountScan: ServiceCommand {
         [
             "account": .string(account), "checked_items": .int(Int64(statistics.checkedItems)),
             "new_metadata": .int(Int64(statistics.newMetadata)), "new_files": .int(Int64(statistics.newFiles)),
-            "deleted_items": .int(Int64(statistics.deletedItems)), "confirmed_deletions": .int(Int64(statistics.confirmedDeletions)),
+            "deleted_items": .int(Int64(statistics.deletedItems)),
+            "confirmed_deletions": .int(Int64(statistics.confirmedDeletions)),
             "skipped_items": .int(Int64(statistics.skippedItems)), "problems": .array(statistics.problems.map { .string($0) }),
-            "needs_scan": .array(marks.map { .string($0.reason) }),
+            "needs_scan": .array(marks.map { .string($0.reason) })
         ]
     }
 }

@@ -7,7 +7,8 @@ enum DoItemSearch: Command {
         let (store, _) = try invocation.openReader()
         defer { store.close() }
         let account = try BackedUpAccount.find(invocation.required("account"), in: store)
-        var search = ItemSearch(filter: ItemSearch.Filter(rawValue: (invocation["search_filter"] ?? "deleted").lowercased()) ?? .deleted)
+        var search = ItemSearch(
+            filter: ItemSearch.Filter(rawValue: (invocation["search_filter"] ?? "deleted").lowercased()) ?? .deleted)
         search.id = invocation["id"].flatMap { Int64($0) }
         search.text = invocation["search_string"]
         search.types = types[(invocation["type"] ?? "message").lowercased()]
@@ -38,7 +39,7 @@ enum DoItemSearch: Command {
     /// What the words of the parameter `type` mean; `all` is any type.
     private static let types: [String: Set<ItemType>] = [
         "message": [.message, .chat], "contact": [.contact], "folder": [.folder, .searchFolder, .mountpoint],
-        "document": [.document, .wiki, .link], "appointment": [.appointment], "task": [.task],
+        "document": [.document, .wiki, .link], "appointment": [.appointment], "task": [.task]
     ]
 
     private static func block(_ match: ItemSearch.Match, _ isRaw: Bool) -> KeyValueBlock {
@@ -52,9 +53,15 @@ enum DoItemSearch: Command {
         block.add("type", row.type.name)
         block.add("deleted", match.state.presumed ? "presumed" : "\(match.state.deleted)")
         block.add(match.state.deleted ? "deleted on" : "last change", TimeText.local(match.indexed.time))
-        if let path = match.folderPath { block.add("folder", path) } else if let folder = row.folderID { block.add("folder", "\(folder)") }
+        if let path = match.folderPath {
+            block.add("folder", path)
+        } else if let folder = row.folderID {
+            block.add("folder", "\(folder)")
+        }
         if row.date > 0 { block.add("date", TimeText.local(second: row.date)) }
-        for (name, value) in [("name", row.name), ("subject", row.subject), ("sender", row.sender), ("recipients", row.recipients)] {
+        for (name, value) in [
+            ("name", row.name), ("subject", row.subject), ("sender", row.sender), ("recipients", row.recipients)
+        ] {
             if let value, !value.isEmpty { block.add(name, value) }
         }
         for tag in row.tags { block.add("tag", tag) }
@@ -66,7 +73,7 @@ enum DoItemSearch: Command {
         let row = match.state.row
         var members: JSONObject = [
             "id": .int(row.id), "type": .string(row.type.name), "deleted": .bool(match.state.deleted),
-            "start_date": .string(TimeText.iso(match.indexed.time)),
+            "start_date": .string(TimeText.iso(match.indexed.time))
         ]
         members["folder_path"] = match.folderPath.map { .string($0) }
         let shown = ["presumed", "folder", "date", "size", "name", "subject", "sender", "recipients", "tags"]

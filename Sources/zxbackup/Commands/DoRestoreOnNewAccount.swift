@@ -17,7 +17,8 @@ enum DoRestoreOnNewAccount: Command {
         StopRequest.install()
         let report = try restore.run(
             from: store, to: try configuration.openTarget(), stateFolder: configuration.stateFolder,
-            stop: { StopRequest.isMade }, progress: progress(console, total: try store.expectedItems(restore.source, at: restore.moment)))
+            stop: { StopRequest.isMade },
+            progress: progress(console, total: try store.expectedItems(restore.source, at: restore.moment)))
         return write(report, invocation, console)
     }
 

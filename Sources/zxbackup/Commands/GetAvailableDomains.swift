@@ -9,16 +9,22 @@ enum GetAvailableDomains: Command {
         let date = try invocation.date("date") ?? .word("last")
         var accounts: [String: Int] = [:]
         for id in try store.accounts() {
-            guard let account = try ListedAccount(id, at: date, in: store), !account.isDeleted, !account.entry.domain.isEmpty else { continue }
+            guard let account = try ListedAccount(id, at: date, in: store), !account.isDeleted, !account.entry.domain.isEmpty
+            else { continue }
             accounts[account.entry.domain, default: 0] += 1
         }
         let domains = accounts.sorted { $0.key < $1.key }
         if invocation.options.json {
-            console.write(JSONValue.object(["domains": .array(domains.map {
-                .object(["name": .string($0.key), "accounts": .int(Int64($0.value))])
-            })]))
+            console.write(
+                JSONValue.object([
+                    "domains": .array(
+                        domains.map {
+                            .object(["name": .string($0.key), "accounts": .int(Int64($0.value))])
+                        })
+                ]))
         } else {
-            console.write(KeyValueBlock("domains", domains.map { .pair($0.key, "\($0.value) \($0.value == 1 ? "account" : "accounts")") }))
+            console.write(
+                KeyValueBlock("domains", domains.map { .pair($0.key, "\($0.value) \($0.value == 1 ? "account" : "accounts")") }))
         }
         return .successful
     }

@@ -15,8 +15,9 @@ enum GetBackupInfo: Command {
         if invocation.options.json {
             var members: JSONObject = [
                 "backup_path": .string(path.string), "server_id": .string(info.serverID), "store_id": .string(info.storeID),
-                "format": .int(info.formatVersion), "features": .array(info.features.map { .string($0) }), "copy": .bool(info.isCopy),
-                "last_sequence": .int(Int64(info.lastSequence)), "checkpoint_sequence": .int(Int64(info.checkpointSequence)),
+                "format": .int(info.formatVersion), "features": .array(info.features.map { .string($0) }),
+                "copy": .bool(info.isCopy),
+                "last_sequence": .int(Int64(info.lastSequence)), "checkpoint_sequence": .int(Int64(info.checkpointSequence))
             ]
             // The position is JSON of its own; what is no JSON is shown as it is.
             members["position"] = info.position.map { (try? JSONValue(json: $0)) ?? .string($0) }
@@ -27,11 +28,14 @@ enum GetBackupInfo: Command {
             console.write(JSONValue.object(members))
             return status(findings)
         }
-        var block = KeyValueBlock("backupInfo", [
-            .pair("backup path", path.string), .pair("server id", info.serverID), .pair("store id", info.storeID),
-            .pair("format", ([String(info.formatVersion)] + info.features).joined(separator: ", ")), .pair("copy", "\(info.isCopy)"),
-            .pair("last sequence", "\(info.lastSequence)"), .pair("checkpoint", "\(info.checkpointSequence)"),
-        ])
+        var block = KeyValueBlock(
+            "backupInfo",
+            [
+                .pair("backup path", path.string), .pair("server id", info.serverID), .pair("store id", info.storeID),
+                .pair("format", ([String(info.formatVersion)] + info.features).joined(separator: ", ")),
+                .pair("copy", "\(info.isCopy)"),
+                .pair("last sequence", "\(info.lastSequence)"), .pair("checkpoint", "\(info.checkpointSequence)")
+            ])
         if let position = info.logPosition { block.add("redo log", position) }
         block.lines += accounts.lines
         block.add("free space", ByteText.of(space.bytes))
@@ -87,7 +91,8 @@ struct AccountFigures {
 
     var json: JSONObject {
         var members: JSONObject = [
-            "accounts": .int(Int64(alive)), "deleted_accounts": .int(Int64(deleted)), "accounts_that_need_a_scan": .int(Int64(marked.count)),
+            "accounts": .int(Int64(alive)), "deleted_accounts": .int(Int64(deleted)),
+            "accounts_that_need_a_scan": .int(Int64(marked.count))
         ]
         members["first_change"] = firstChange.map { .string(TimeText.iso($0)) }
         members["last_change"] = lastChange.map { .string(TimeText.iso($0)) }

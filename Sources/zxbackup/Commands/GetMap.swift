@@ -13,11 +13,16 @@ enum GetMap: Command {
     /// A block for each origin, a line for each item, as they are read (R12).
     private static func writeTable(_ map: IDMapFile, _ console: Console) throws {
         try map.read { origin in
-            console.write(KeyValueBlock("idMap", [
-                .pair("store id", origin.storeID), .pair("source account", origin.account), .pair("generation", "\(origin.generation)"),
-            ] + (origin.purpose.map { [.pair("restore of single items", $0)] } ?? []) + [.pair("ORIGINAL ID", "NEW ID")]))
+            console.write(
+                KeyValueBlock(
+                    "idMap",
+                    [
+                        .pair("store id", origin.storeID), .pair("source account", origin.account),
+                        .pair("generation", "\(origin.generation)")
+                    ] + (origin.purpose.map { [.pair("restore of single items", $0)] } ?? []) + [.pair("ORIGINAL ID", "NEW ID")]))
         } entry: { entry in
-            console.write("\t\t\(pad("\(entry.source)", 60))\(entry.target.map(String.init) ?? "in flight when the restore was interrupted")\n")
+            let target = entry.target.map(String.init) ?? "in flight when the restore was interrupted"
+            console.write("\t\t\(pad("\(entry.source)", 60))\(target)\n")
         }
     }
 
@@ -27,7 +32,8 @@ enum GetMap: Command {
         console.write(#"{"maps":["#)
         try map.read { origin in
             var members: JSONObject = [
-                "store_id": .string(origin.storeID), "source_account": .string(origin.account), "generation": .int(origin.generation),
+                "store_id": .string(origin.storeID), "source_account": .string(origin.account),
+                "generation": .int(origin.generation)
             ]
             members["purpose"] = origin.purpose.map { .string($0) }
             console.write((origins == 0 ? "" : "]},") + JSONValue.object(members).json.dropLast() + #","items":["#)

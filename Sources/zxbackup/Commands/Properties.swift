@@ -8,15 +8,24 @@ enum GetProperty: Command {
         let properties = try invocation["name"].map { [try property($0)] } ?? BackupProperty.all
         let values = try properties.map { ($0, try file.value(of: $0)) }
         if invocation.options.json {
-            console.write(JSONValue.object(["properties": .array(values.map { property, value in
-                .object([
-                    "name": .string(property.name), "value": property.json(value), "default": property.json(property.defaultValue),
-                ])
-            })]))
+            console.write(
+                JSONValue.object([
+                    "properties": .array(
+                        values.map { property, value in
+                            .object([
+                                "name": .string(property.name), "value": property.json(value),
+                                "default": property.json(property.defaultValue)
+                            ])
+                        })
+                ]))
         } else {
-            console.write(KeyValueBlock("properties", values.map { property, value in
-                .pair(property.name, value + (value == property.defaultValue ? "" : " (default \(property.defaultValue))"))
-            }))
+            console.write(
+                KeyValueBlock(
+                    "properties",
+                    values.map { property, value in
+                        .pair(
+                            property.name, value + (value == property.defaultValue ? "" : " (default \(property.defaultValue))"))
+                    }))
         }
         return .successful
     }
@@ -49,7 +58,9 @@ enum SetProperty: ServiceCommand {
         let before = try file.value(of: property)
         let value = try file.set(property, to: try invocation.required("value"))
         if invocation.options.json {
-            console.write(JSONValue.object(["name": .string(property.name), "value": property.json(value), "before": property.json(before)]))
+            console.write(
+                JSONValue.object(["name": .string(property.name), "value": property.json(value), "before": property.json(before)])
+            )
         } else {
             console.write(KeyValueBlock("property set", [.pair(property.name, value), .pair("before", before)]))
         }

@@ -38,7 +38,8 @@ struct SandboxFolder: ParsableArguments {
 
 struct SandboxCreate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "create", abstract: "Creates a server.", discussion: "Example: zxbackup sandbox create server --account alice@example.com")
+        commandName: "create", abstract: "Creates a server.",
+        discussion: "Example: zxbackup sandbox create server --account alice@example.com")
 
     @OptionGroup var folder: SandboxFolder
 

@@ -6,7 +6,11 @@ import SystemPackage
 struct SandboxImport: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import", abstract: "Creates a server that holds what a data set recorded of a real one.",
-        discussion: "A data set is a folder with accounts.json, tables/ and blobs.tar.gz.\n\nExample: zxbackup sandbox import server small")
+        discussion: """
+            A data set is a folder with accounts.json, tables/ and blobs.tar.gz.
+
+            Example: zxbackup sandbox import server small
+            """)
 
     @OptionGroup var folder: SandboxFolder
 

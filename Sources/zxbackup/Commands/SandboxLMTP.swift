@@ -6,7 +6,11 @@ import SandboxServer
 struct SandboxLMTP: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lmtp", abstract: "Listens for mail by LMTP until it is interrupted.",
-        discussion: "Feed it with swaks --protocol LMTP, Python's smtplib.LMTP, or a mail transfer agent.\n\nExample: zxbackup sandbox lmtp server --port 7025")
+        discussion: """
+            Feed it with swaks --protocol LMTP, Python's smtplib.LMTP, or a mail transfer agent.
+
+            Example: zxbackup sandbox lmtp server --port 7025
+            """)
 
     @OptionGroup var folder: SandboxFolder
 

@@ -61,7 +61,8 @@ enum Serve: Command {
         service.enter(.ending)
         lines.end(engine.statistics)
         try engine.close()
-        lines.say("closed", ["scanned_items": .int(Int64(scanned.checkedItems)), "last_sequence": .int(Int64(engine.lastSequence))])
+        lines.say(
+            "closed", ["scanned_items": .int(Int64(scanned.checkedItems)), "last_sequence": .int(Int64(engine.lastSequence))])
         return .successful
     }
 }

@@ -97,7 +97,7 @@ extension StatusReport {
         var members: JSONObject = [
             "state": .string(level.name),
             "problems": .array(problems.map { .object(["level": .string($0.level.name), "text": .string($0.text)]) }),
-            "service": service.map { .object($0) } ?? .null, "backup_path": .string(path.string),
+            "service": service.map { .object($0) } ?? .null, "backup_path": .string(path.string)
         ]
         if let info {
             members["server_id"] = .string(info.serverID)
@@ -110,11 +110,13 @@ extension StatusReport {
         members["behind_bytes"] = behind.map { .int($0.bytes) }
         if let accounts {
             for member in accounts.json.members { members.members.append(member) }
-            members["needs_scan"] = .array(accounts.marked.map { account, marks in
-                .object([
-                    "name": .string(account.name), "id": .string(account.id), "reasons": .array(marks.map { .string($0.reason) }),
-                ])
-            })
+            members["needs_scan"] = .array(
+                accounts.marked.map { account, marks in
+                    .object([
+                        "name": .string(account.name), "id": .string(account.id),
+                        "reasons": .array(marks.map { .string($0.reason) })
+                    ])
+                })
         }
         members["free_bytes"] = space.map { .int($0.bytes) }
         members["free_inodes"] = space?.inodes.map { .int($0) }
@@ -133,11 +135,12 @@ extension StatusReport {
             ("lag_p99_milliseconds", "From the server's commit to the durable state, of 99 % of the transactions.", lag),
             ("accounts", "Accounts in the backup.", accounts.map { Int64($0.alive) }),
             ("accounts_that_need_a_scan", "Accounts in doubt.", accounts.map { Int64($0.marked.count) }),
-            ("free_bytes", "Free space in the backup path.", space?.bytes), ("free_inodes", "Free inodes there.", space?.inodes),
+            ("free_bytes", "Free space in the backup path.", space?.bytes), ("free_inodes", "Free inodes there.", space?.inodes)
         ]
         return metrics.map { metric in
             guard let value = metric.value else { return "" }
-            return "# HELP zxbackup_\(metric.name) \(metric.help)\n# TYPE zxbackup_\(metric.name) gauge\nzxbackup_\(metric.name) \(value)\n"
+            return
+                "# HELP zxbackup_\(metric.name) \(metric.help)\n# TYPE zxbackup_\(metric.name) gauge\nzxbackup_\(metric.name) \(value)\n"
         }.joined()
     }
 }

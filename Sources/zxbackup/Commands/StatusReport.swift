@@ -59,7 +59,8 @@ struct StatusReport {
         guard let state = try ServiceClient.state(configuration),
             state["backup_path"]?.string.map({ realPath(FilePath($0)) }) == realPath(path)
         else {
-            problems.append((.critical, "no service runs: what happens on the server now is not backed up yet. Start it with 'serve'"))
+            problems.append(
+                (.critical, "no service runs: what happens on the server now is not backed up yet. Start it with 'serve'"))
             return
         }
         service = state
@@ -91,7 +92,9 @@ struct StatusReport {
             let sequence = read["sequence"]?.int, let applied = read["applied"]?.int
         else { return }
         // The committed position is behind records that changed nothing; a service at the log's end is behind nothing.
-        if let caughtUp = service?["caught_up"]?.int, milliseconds() - caughtUp < 2000 { return behind = Behind(files: 0, bytes: 0) }
+        if let caughtUp = service?["caught_up"]?.int, milliseconds() - caughtUp < 2000 {
+            return behind = Behind(files: 0, bytes: 0)
+        }
         let file = try LogFile(source.redoLog.log)
         let files = try file.header().sequence - sequence
         behind = Behind(files: max(0, files), bytes: files > 0 ? try file.size() : max(0, try file.size() - applied))
@@ -102,7 +105,8 @@ struct StatusReport {
         self.space = space
         let threshold = try PropertyFile(stateFolder: configuration.stateFolder).settings().spaceThreshold
         if space.bytes < threshold {
-            problems.append((.critical, "\(ByteText.of(space.bytes)) are free, less than \(BackupProperty.spaceThreshold.name) asks for"))
+            problems.append(
+                (.critical, "\(ByteText.of(space.bytes)) are free, less than \(BackupProperty.spaceThreshold.name) asks for"))
         } else if space.bytes < space.totalBytes / 20 {
             problems.append((.warning, "less than 5 % of the file system is free"))
         }

@@ -82,9 +82,12 @@ struct CompletionScript {
 
     private func bashCase(_ entry: Entry) -> String {
         var text = "        \(entry.name.lowercased()))\n            case \"$previous\" in\n"
-        for value in entry.values { text += "                \(pattern(value.names))) words=\"\(value.words.joined(separator: " "))\" ;;\n" }
+        for value in entry.values {
+            text += "                \(pattern(value.names))) words=\"\(value.words.joined(separator: " "))\" ;;\n"
+        }
         if !entry.files.isEmpty {
-            text += "                \(pattern(entry.files))) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$word\"); return ;;\n"
+            text +=
+                "                \(pattern(entry.files))) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$word\"); return ;;\n"
         }
         return text + "                *) words=\"\((entry.words + options).joined(separator: " "))\" ;;\n            esac ;;"
     }
@@ -129,7 +132,9 @@ struct CompletionScript {
 
     private func zshCase(_ entry: Entry) -> String {
         var text = "        \(entry.name.lowercased()))\n            case \"$previous\" in\n"
-        for value in entry.values { text += "                \(pattern(value.names))) offered=(\(value.words.joined(separator: " "))) ;;\n" }
+        for value in entry.values {
+            text += "                \(pattern(value.names))) offered=(\(value.words.joined(separator: " "))) ;;\n"
+        }
         if !entry.files.isEmpty { text += "                \(pattern(entry.files))) _files; return ;;\n" }
         return text + "                *) offered=(\((entry.words + options).joined(separator: " "))) ;;\n            esac ;;"
     }
@@ -162,10 +167,13 @@ struct CompletionScript {
             let here = "__fish_seen_subcommand_from \(entry.name)"
             let special = (entry.values.flatMap(\.names) + entry.files).map { $0.lowercased() }
             let elsewhere = special.isEmpty ? "" : "; and not __zxbackup_after \(special.joined(separator: " "))"
-            if !entry.words.isEmpty { text += "complete -c zxbackup -n '\(here)\(elsewhere)' -a '\(entry.words.joined(separator: " "))'\n" }
+            if !entry.words.isEmpty {
+                text += "complete -c zxbackup -n '\(here)\(elsewhere)' -a '\(entry.words.joined(separator: " "))'\n"
+            }
             for value in entry.values {
                 let after = value.names.map { $0.lowercased() }.joined(separator: " ")
-                text += "complete -c zxbackup -n '\(here); and __zxbackup_after \(after)' -a '\(value.words.joined(separator: " "))'\n"
+                text +=
+                    "complete -c zxbackup -n '\(here); and __zxbackup_after \(after)' -a '\(value.words.joined(separator: " "))'\n"
             }
             text += "complete -c zxbackup -n '\(here)' -F\n"
         }

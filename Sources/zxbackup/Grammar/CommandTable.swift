@@ -39,7 +39,9 @@ enum CommandTable {
         CommandSpecification(
             "status", "Answers in one screen: am I protected?", [.optional("prometheus", .boolean, "false"), backupPath],
             examples: [
-                .init(command: "status", meaning: "Shows the service, how far the backup is behind, accounts in doubt, free space."),
+                .init(
+                    command: "status",
+                    meaning: "Shows the service, how far the backup is behind, accounts in doubt, free space."),
                 .init(command: "status --prometheus", meaning: "The figures alone, as Prometheus reads them."),
             ],
             notes: ["Exit status: 0 fine, 1 warning, 2 critical."], availability: .built),
@@ -54,8 +56,12 @@ enum CommandTable {
                 .optional("dump_blob", .boolean, "false"), .optional("date", .date(words: ["last", "all"]), "last"),
             ],
             examples: [
-                .init(command: "getItem john@example.com 24700 date all", meaning: "Shows every state that item 24700 of John's mailbox had."),
-                .init(command: "getItem john@example.com 24700 dump_blob true", meaning: "Shows its last state, and then its content."),
+                .init(
+                    command: "getItem john@example.com 24700 date all",
+                    meaning: "Shows every state that item 24700 of John's mailbox had."),
+                .init(
+                    command: "getItem john@example.com 24700 dump_blob true",
+                    meaning: "Shows its last state, and then its content."),
             ], availability: .built),
         CommandSpecification(
             "getAccountInfo", "Shows what is kept of an account: attributes, preferences, signatures, identities, data sources.",
@@ -65,7 +71,9 @@ enum CommandTable {
                 .optional("backupstats", .boolean, "false"),
             ],
             examples: [
-                .init(command: "getAccountInfo john@example.com backupstats true", meaning: "Shows John's account as it is now, and figures of its backup.")
+                .init(
+                    command: "getAccountInfo john@example.com backupstats true",
+                    meaning: "Shows John's account as it is now, and figures of its backup.")
             ], availability: .built),
         CommandSpecification(
             "getAvailableAccounts", "Lists the accounts of the backup.",
@@ -77,13 +85,17 @@ enum CommandTable {
             ],
             examples: [
                 .init(command: "getAvailableAccounts domains example.com", meaning: "Lists the accounts of example.com."),
-                .init(command: "getAvailableAccounts output_file accounts.txt output_headers accountList", meaning: "Writes their names to a file, one a line."),
+                .init(
+                    command: "getAvailableAccounts output_file accounts.txt output_headers accountList",
+                    meaning: "Writes their names to a file, one a line."),
             ], availability: .built),
         CommandSpecification(
             "getAvailableDomains", "Lists the domains of the backup.",
             [.mandatory("date", .date(words: ["last"])), .mandatory("backup_path", .path)],
             examples: [
-                .init(command: "getAvailableDomains last /opt/zimbra/backup/ng", meaning: "Lists the domains that have an account in that backup now.")
+                .init(
+                    command: "getAvailableDomains last /opt/zimbra/backup/ng",
+                    meaning: "Lists the domains that have an account in that backup now.")
             ], availability: .built),
         CommandSpecification(
             "getBackupInfo", "Shows what a backup path says of itself.", [backupPath],
@@ -100,7 +112,9 @@ enum CommandTable {
                 .optional("search_filter", .choice(["all", "deleted", "not_deleted"]), "deleted"), .optional("raw_metadata", .boolean, "false"),
             ],
             examples: [
-                .init(command: "doItemSearch john@example.com", meaning: "Shows all of John's deleted mail that is still in the backup."),
+                .init(
+                    command: "doItemSearch john@example.com",
+                    meaning: "Shows all of John's deleted mail that is still in the backup."),
                 .init(
                     command: "doItemSearch john@example.com search_string contract after \"27/02/2014 00:00:00\"",
                     meaning: "Only what was deleted since that second and shows this text."),
@@ -109,7 +123,8 @@ enum CommandTable {
                     meaning: "Shows every folder that there is or was."),
             ],
             notes: [
-                "search_string tells upper from lower case, and is looked for in subject, name, sender, recipients, tags and what a list view shows.",
+                "search_string tells upper from lower case, and is looked for in subject, name, sender, recipients, tags and what else",
+                "a list view shows.",
                 "before and after are about an item's last change; of a deleted item that is its deletion.",
             ], availability: .built),
         CommandSpecification(
@@ -228,7 +243,9 @@ enum CommandTable {
                 .optional("confirm_deletions", .boolean, "false"), notifications,
             ],
             examples: [
-                .init(command: "doAccountScan john@example.com", meaning: "Settles why the account needs a scan; getAccountInfo … backupstats true tells."),
+                .init(
+                    command: "doAccountScan john@example.com",
+                    meaning: "Settles why the account needs a scan; getAccountInfo … backupstats true tells."),
                 .init(
                     command: "doAccountScan john@example.com confirm_deletions true",
                     meaning: "Deletions that were only presumed become certain, where the server really has the items no more."),
@@ -257,8 +274,11 @@ enum CommandTable {
             ],
             notes: BackupProperty.all.map { "\($0.name): \($0.purpose)" }, availability: .built),
         CommandSpecification(
-            "setProperty", "Sets a property; the running service obeys within a second.", [.mandatory("name", .text), .mandatory("value", .text)],
-            examples: [.init(command: "setProperty ZxBackup_SpaceThreshold 2048", meaning: "Stops writing while less than 2 GB are free.")],
+            "setProperty", "Sets a property; the running service obeys within a second.",
+            [.mandatory("name", .text), .mandatory("value", .text)],
+            examples: [
+                .init(command: "setProperty ZxBackup_SpaceThreshold 2048", meaning: "Stops writing while less than 2 GB are free.")
+            ],
             notes: BackupProperty.all.map { "\($0.name): \($0.purpose) Default \($0.defaultValue)." }, availability: .built),
         CommandSpecification("scheduler", "Shows and sets the schedules.", [.mandatory("job", .choice(["SmartScan", "purge", "coherencyCheck"]))]),
     ]
@@ -276,17 +296,24 @@ enum CommandTable {
 
     private static let tools: [CommandSpecification] = [
         CommandSpecification(
-            "redolog", "Reads redo logs: dump, verify.", examples: [.init(command: "redolog --help", meaning: "Lists its commands.")],
+            "redolog", "Reads redo logs: dump, verify.",
+            examples: [.init(command: "redolog --help", meaning: "Lists its commands.")],
             availability: .subtree),
         CommandSpecification(
-            "sandbox", "A small mail server in a folder, for trials and tests.", examples: [.init(command: "sandbox --help", meaning: "Lists its commands.")],
+            "sandbox", "A small mail server in a folder, for trials and tests.",
+            examples: [.init(command: "sandbox --help", meaning: "Lists its commands.")],
             availability: .subtree),
         CommandSpecification(
-            "completion", "Prints a script with which a shell completes commands and parameters.", [.mandatory("shell", .choice(["bash", "zsh", "fish"]))],
+            "completion", "Prints a script with which a shell completes commands and parameters.",
+            [.mandatory("shell", .choice(["bash", "zsh", "fish"]))],
             examples: [
-                .init(command: "completion bash > /etc/bash_completion.d/zxbackup", meaning: "For all users of bash, from the next login on."),
+                .init(
+                    command: "completion bash > /etc/bash_completion.d/zxbackup",
+                    meaning: "For all users of bash, from the next login on."),
                 .init(command: "completion zsh > /usr/share/zsh/vendor-completions/_zxbackup", meaning: "For all users of zsh."),
-                .init(command: "completion fish > /usr/share/fish/vendor_completions.d/zxbackup.fish", meaning: "For all users of fish."),
+                .init(
+                    command: "completion fish > /usr/share/fish/vendor_completions.d/zxbackup.fish",
+                    meaning: "For all users of fish."),
             ], availability: .built),
     ]
 }

@@ -17,7 +17,9 @@ struct Invocation: Sendable {
     }
 
     /// What was given, in the order of the table.
-    var given: [(name: String, value: String)] { command.parameters.compactMap { parameter in self[parameter.name].map { (parameter.name, $0) } } }
+    var given: [(name: String, value: String)] {
+        command.parameters.compactMap { parameter in self[parameter.name].map { (parameter.name, $0) } }
+    }
 
     /// A mandatory parameter: parsing has made sure that it is there.
     func required(_ name: String) throws -> String {

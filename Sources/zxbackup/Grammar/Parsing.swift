@@ -86,7 +86,9 @@ struct Grammar: Sendable {
                 continue
             }
             guard let parameter = command.parameter(named: word) else {
-                let alone = command.parameters.first { parameter in parameter.mayStandAlone && !named.contains { $0.name == parameter.name } }
+                let alone = command.parameters.first { parameter in
+                    parameter.mayStandAlone && !named.contains { $0.name == parameter.name }
+                }
                 guard let alone else { throw unknown(word, of: command) }
                 named.append((alone.name, word))
                 continue

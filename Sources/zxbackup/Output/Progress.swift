@@ -22,7 +22,8 @@ struct Progress: Sendable, Equatable {
         let width = min(columns - beginning.count - ending.count - 2, 40)
         guard width >= 5 else { return String(line.prefix(columns)) }
         let filled = Int(share * Double(width))
-        return beginning + "[" + String(repeating: "#", count: filled) + String(repeating: " ", count: width - filled) + "]" + ending
+        return beginning + "[" + String(repeating: "#", count: filled) + String(repeating: " ", count: width - filled) + "]"
+            + ending
     }
 }
 

@@ -91,7 +91,7 @@ final class OrderQueue: Sendable {
     private static func json(_ order: Order, _ state: String, since: Int64) -> JSONObject {
         [
             "operation": .string(order.invocation.command.name), "state": .string(state), "since": .int(since),
-            "parameters": .object(JSONObject(order.invocation.given.map { .init(name: $0.name, value: .string($0.value)) })),
+            "parameters": .object(JSONObject(order.invocation.given.map { .init(name: $0.name, value: .string($0.value)) }))
         ]
     }
 }

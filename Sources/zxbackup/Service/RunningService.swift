@@ -122,11 +122,13 @@ final class RunningService: Sendable {
     private var json: JSONObject {
         state.withLock { state in
             var members: JSONObject = [
-                "pid": .int(Int64(getpid())), "since": .int(started), "server": .string(server), "backup_path": .string(path.string),
-                "phase": .string(state.phase.rawValue), "transactions": .int(Int64(state.transactions)), "skipped": .int(Int64(state.skipped)),
+                "pid": .int(Int64(getpid())), "since": .int(started), "server": .string(server),
+                "backup_path": .string(path.string),
+                "phase": .string(state.phase.rawValue), "transactions": .int(Int64(state.transactions)),
+                "skipped": .int(Int64(state.skipped)),
                 "lag_ms": .object(["p50": .int(state.lag.typical), "p99": .int(state.lag.most), "max": .int(state.lag.longest)]),
                 "last_sequence": .int(Int64(state.lastSequence)), "notices": .array(state.notices.map { .string($0) }),
-                "operations": queue.json,
+                "operations": queue.json
             ]
             members["caught_up"] = state.caughtUp.map { .int($0) }
             members["held_because"] = state.heldBecause.map { .string($0) }

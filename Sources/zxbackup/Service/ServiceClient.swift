@@ -18,7 +18,8 @@ enum ServiceClient {
     static func run(_ invocation: Invocation, _ configuration: Configuration, _ console: Console) throws -> CommandStatus? {
         let order = ServiceOrder.Run(
             command: invocation.command.name,
-            parameters: Dictionary(uniqueKeysWithValues: invocation.given.map { ($0.name, $0.value) }), json: invocation.options.json,
+            parameters: Dictionary(uniqueKeysWithValues: invocation.given.map { ($0.name, $0.value) }),
+            json: invocation.options.json,
             progress: true, backupPath: realPath(invocation.backupPath(configuration)))
         StopRequest.install()
         var end: CommandStatus?
@@ -28,7 +29,8 @@ enum ServiceClient {
             case .output(let text): console.write(text)
             case .errors(let text): console.errors(text)
             case .progress(let progress): console.progress(progress)
-            case .waiting(let count): console.errors("waiting for \(count) \(count == 1 ? "operation" : "operations") of the service\n")
+            case .waiting(let count):
+                console.errors("waiting for \(count) \(count == 1 ? "operation" : "operations") of the service\n")
             case .state: break
             case .exit(let status): end = status
             case .refused(let reason): throw failure("giving an order", configuration, "the service refused it: \(reason)", "")
@@ -43,7 +45,8 @@ enum ServiceClient {
             return .interrupted
         }
         throw failure(
-            "waiting for the end of \(invocation.command.name)", configuration, "the service ended before it said that the command was done",
+            "waiting for the end of \(invocation.command.name)", configuration,
+            "the service ended before it said that the command was done",
             "Look at the service's own messages, start it again, and run the command again")
     }
 
@@ -53,7 +56,8 @@ enum ServiceClient {
         _ = try talk(.state, configuration, stop: { false }) { reply in
             switch reply {
             case .state(let members): state = members
-            case .refused(let reason): throw failure("asking the service how it is", configuration, "the service refused: \(reason)", "")
+            case .refused(let reason):
+                throw failure("asking the service how it is", configuration, "the service refused: \(reason)", "")
             case .exit: return false
             default: break
             }
@@ -78,7 +82,9 @@ enum ServiceClient {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw failed(Errno(rawValue: errno)) }
         let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
         }
         guard result != 0 else { return descriptor }
         let error = Errno(rawValue: errno)
@@ -134,9 +140,12 @@ enum ServiceClient {
         }
     }
 
-    private static func failure(_ doing: String, _ configuration: Configuration, _ reason: String, _ remedy: String) -> ServiceError {
+    private static func failure(_ doing: String, _ configuration: Configuration, _ reason: String, _ remedy: String)
+        -> ServiceError
+    {
         ServiceError(
-            doing: doing, subject: ServiceSocket.path(stateFolder: configuration.stateFolder).string, reason: reason, remedy: remedy)
+            doing: doing, subject: ServiceSocket.path(stateFolder: configuration.stateFolder).string, reason: reason,
+            remedy: remedy)
     }
 }
 

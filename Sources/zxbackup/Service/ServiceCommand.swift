@@ -4,10 +4,11 @@ import SystemPackage
 
 /// A command that writes to the backup path or changes how the service works.
 ///
-/// The running service does it, on the thread that owns the backup path. Without one, the command takes the lock and does it itself.
+/// The running service does it, on the thread that owns the backup path. Without one, the command takes the lock itself.
 protocol ServiceCommand: Command {
     /// Does the work in the service.
-    static func run(_ invocation: Invocation, in engine: BackupEngine, _ configuration: Configuration, _ console: Console) throws -> CommandStatus
+    static func run(_ invocation: Invocation, in engine: BackupEngine, _ configuration: Configuration, _ console: Console) throws
+        -> CommandStatus
     /// Does the work where no service runs.
     static func runAlone(_ invocation: Invocation, _ configuration: Configuration, _ console: Console) throws -> CommandStatus
 }

@@ -30,8 +30,9 @@ enum ServiceOrder: Sendable, Equatable {
         case .run(let run):
             members["order"] = "run"
             members["command"] = .string(run.command)
-            members["parameters"] = .object(JSONObject(
-                run.parameters.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .string($0.value)) }))
+            members["parameters"] = .object(
+                JSONObject(
+                    run.parameters.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .string($0.value)) }))
             members["json"] = .bool(run.json)
             members["progress"] = .bool(run.progress)
             members["backup_path"] = .string(run.backupPath)
@@ -60,9 +61,10 @@ enum ServiceOrder: Sendable, Equatable {
                 guard let value = member.value.string else { throw Malformed(reason: "parameter \(member.name) is no text") }
                 values[member.name] = value
             }
-            self = .run(Run(
-                command: command, parameters: values, json: members["json"]?.bool ?? false,
-                progress: members["progress"]?.bool ?? false, backupPath: path))
+            self = .run(
+                Run(
+                    command: command, parameters: values, json: members["json"]?.bool ?? false,
+                    progress: members["progress"]?.bool ?? false, backupPath: path))
         default: throw Malformed(reason: "the order is unknown")
         }
     }
@@ -98,7 +100,10 @@ enum ServiceReply: Sendable, Equatable {
             case .output(let text): ["output": .string(text)]
             case .errors(let text): ["errors": .string(text)]
             case .progress(let progress):
-                ["progress": .string(progress.what), "done": .int(progress.done), "total": progress.total.map { .int($0) } ?? .null]
+                [
+                    "progress": .string(progress.what), "done": .int(progress.done),
+                    "total": progress.total.map { .int($0) } ?? .null
+                ]
             case .waiting(let count): ["waiting": .int(Int64(count))]
             case .state(let members): ["state": .object(members)]
             case .exit(let status): ["exit": .int(Int64(status.rawValue))]

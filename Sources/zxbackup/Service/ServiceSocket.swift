@@ -11,8 +11,8 @@ import SystemPackage
 
 /// The running service's ear: a Unix socket in the state folder, on which its owner and root give orders.
 ///
-/// A line of JSON in, lines of JSON out, and the connection is over. Who is at the other end is asked of the kernel; a client that says
-/// nothing, too much or nonsense, or does not read, costs its own connection and nothing else.
+/// A line of JSON in, lines of JSON out, and the connection is over. Who is at the other end is asked of the kernel; a client that
+/// says nothing, too much or nonsense, or does not read, costs its own connection and nothing else.
 final class ServiceSocket: Sendable {
     /// What the service does with orders.
     struct Handling: Sendable {
@@ -45,7 +45,7 @@ final class ServiceSocket: Sendable {
         }
         let open = ClientCount(limit: Self.clients)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        // Made where nobody else can reach it, and moved into place with its rights: there is no moment in which it is open to others.
+        // Made where nobody else can reach it, and moved into place with its rights: at no moment is it open to others.
         let cradle = stateFolder.appending(".tmp-\(getpid())-\(UInt32.random(in: 0...UInt32.max))")
         do {
             guard mkdir(cradle.string, 0o700) == 0 else { throw Errno(rawValue: errno) }
@@ -185,7 +185,9 @@ private final class OrderHandler: ChannelInboundHandler, @unchecked Sendable {
             if line.count >= ServiceOrder.longest { refuse("an order is no longer than \(ServiceOrder.longest) bytes", channel) }
             return
         }
-        guard end < ServiceOrder.longest else { return refuse("an order is no longer than \(ServiceOrder.longest) bytes", channel) }
+        guard end < ServiceOrder.longest else {
+            return refuse("an order is no longer than \(ServiceOrder.longest) bytes", channel)
+        }
         hasOrdered = true
         let text = Array(line[..<end])
         line = []

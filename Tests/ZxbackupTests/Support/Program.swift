@@ -2,7 +2,9 @@ import Foundation
 
 /// The built program, beside the test bundle, and others, as processes of their own.
 enum Program {
-    static let path = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("zxbackup").path
+    static let path = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(
+        "zxbackup"
+    ).path
 
     /// Runs a program to its end.
     static func run(_ program: String, _ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
