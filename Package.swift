@@ -77,6 +77,10 @@ let package = Package(
             name: "Searches",
             dependencies: ["BackupStoreTesting", .product(name: "SystemPackage", package: "swift-system")],
             path: "Benchmarks/Searches"),
+        .executableTarget(
+            name: "Deliveries",
+            dependencies: ["SandboxServer", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Benchmarks/Deliveries"),
         .executableTarget(name: "Lives", dependencies: ["LifeChecks"], path: "Benchmarks/Lives"),
 
         // What the tests and `make lives` share.
