@@ -244,4 +244,15 @@ struct WidenedOperationTests {
         defer { reader.close() }
         #expect(try reader.marks(bench.alice.accountID).contains { $0.reason.contains("purged by age") })
     }
+
+    @Test("A message recovered from the dumpster forgets its POP3 id, as a copy does")
+    func recoveredPOP3UID() throws {
+        _ = try follow(attributes: ["zimbraDumpsterEnabled": ["TRUE"]]) { bench, alice in
+            let id = try bench.server.deliver(message("popped"), to: ["alice@example.com"])[0].itemID
+            try alice.setPop3UID("pop 1", of: id)
+            try alice.delete([id])
+            let back = try #require(try alice.recover([id], to: 2).first)
+            #expect(try MetadataDictionary(parsing: alice.item(back)?.metadata)["p3uid"] == nil)
+        }
+    }
 }

@@ -18,6 +18,7 @@ extension Change {
         row.imapID = old.imapID == nil ? nil : row.id
         row.indexID = old.indexID == nil ? nil : row.id
         row.recipients = nil
+        row.forgetPOP3UID()
         row.flags.remove(.copied)
         row.tags = try resolve(tags: old.tags)
         if old.blobDigest != nil { try link(try server.path(of: old, mailbox: mailbox, in: database), for: &row) }

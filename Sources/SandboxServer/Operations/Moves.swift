@@ -41,10 +41,7 @@ extension Change {
             throw failure(.alreadyExists, "\(state.path(of: target)) holds \"\(name)\" already")
         }
         row.flags.remove(.versioned)
-        if var metadata = try? MetadataDictionary(parsing: row.metadata), metadata["p3uid"] != nil {
-            metadata["p3uid"] = nil
-            row.metadata = metadata.text()
-        }
+        row.forgetPOP3UID()
         // The copy shares its source's entry in the search index.
         row.flags.insert(.copied)
         if source.blobDigest != nil {
@@ -204,6 +201,16 @@ extension SandboxMailbox {
             }
             return (logged.copies.map { Int64($0.newID) }, Logged(.imapCopyItem(logged)))
         }
+    }
+}
+
+extension ItemRow {
+    /// A copy's metadata are written anew from what the server knows of the item, which that id is not
+    /// (formats/zimbra-soap.md, `metadata`).
+    mutating func forgetPOP3UID() {
+        guard var map = try? MetadataDictionary(parsing: metadata), map["p3uid"] != nil else { return }
+        map["p3uid"] = nil
+        metadata = map.text()
     }
 }
 
