@@ -255,4 +255,28 @@ struct WidenedOperationTests {
             #expect(try MetadataDictionary(parsing: alice.item(back)?.metadata)["p3uid"] == nil)
         }
     }
+
+    @Test("Sections of a mailbox's settings come, change and go")
+    func sections() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        try bench.alice.setConfig("zwc:before", ["a": "b"])
+        try bench.backUp()
+        try bench.alice.setConfig("zwc:ö", ["ключ": "😀 é"])
+        try bench.alice.setConfig("imap:1", ["x": "y"])
+        try bench.alice.setConfig("imap:2", ["x": "z"])
+        try bench.alice.setConfig("zwc:before", ["a": "c"])
+        try bench.backUp()
+        func kept() throws -> [String: String]? {
+            let reader = try StoreReader(opening: bench.backupPath)
+            defer { reader.close() }
+            return try reader.state(of: .mailbox(bench.alice.accountID))
+                .flatMap { MailboxLife(accountID: bench.alice.accountID, fields: $0.fields)?.sections }
+        }
+        #expect(try kept() == bench.alice.sections() && bench.alice.sections().count == 4)
+        try bench.alice.deleteConfig(beginningWith: "imap:")
+        try bench.alice.setConfig("zwc:before", [:])
+        try bench.backUp()
+        #expect(try kept() == bench.alice.sections() && bench.alice.sections().count == 1)
+    }
 }

@@ -13,6 +13,10 @@ extension MailboxChange {
         case .deleteMailbox: deleteMailbox()
         case .trackImap: life.tracksImap = true
         case .renameMailbox(let rename): life.comment = rename.newName?.string
+        case .setConfig(let set): setSection(set.section?.string ?? "", set.config?.string ?? "")
+        case .deleteConfig(let delete):
+            let beginning = Array((delete.section?.string ?? "").utf8)
+            for name in life.sections.keys where name.utf8.starts(with: beginning) { life.sections[name] = nil }
 
         case .createMessage(let create): try createMessage(create, type: .message, content: content)
         case .createChat(let create): try createMessage(create.message, type: .chat, content: content)
@@ -110,7 +114,7 @@ extension MailboxChange {
         case .fixCalendarItemPriority(let change): try touchCalendarItem(Int64(change.itemID))
         case .repositionNote(let note): try repositionNote(note)
         case .iCalReply(let reply): try touchCalendarItem(answeredBy: reply)
-        case .setConfig, .deleteConfig, .createLink, .createFileSharedWithMe, .addSearchHistoryEntry,
+        case .createLink, .createFileSharedWithMe, .addSearchHistoryEntry,
             .purgeSearchHistory, .deleteSearchHistory, .setSavedSearchStatus, .createSmartFolder, .opaque:
             leave(operation)
         }

@@ -37,6 +37,12 @@ extension MailboxChange {
         mark(Self.newMailboxReason, candidates: Self.systemFolders.map(\.id))
     }
 
+    /// A section of the mailbox's settings; an empty one is removed.
+    mutating func setSection(_ name: String, _ text: String) {
+        let isEmpty = (try? MetadataDictionary(parsing: text).isEmpty) ?? false
+        life.sections[name] = isEmpty ? nil : text
+    }
+
     /// The life ends, and with it every item: whoever applies the change ends them one by one, since a mailbox is not held in
     /// memory (R12).
     mutating func deleteMailbox() { life.ended = true }

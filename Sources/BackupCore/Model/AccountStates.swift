@@ -20,6 +20,8 @@ public struct MailboxLife: Hashable, Sendable {
     public var comment: String?
     /// Version of the mailbox's own data.
     public var version: String?
+    /// Sections of the mailbox's settings (`mailbox_metadata`): name and text.
+    public var sections: [String: String] = [:]
 
     /// An offset in one file of the log series.
     public struct LogPlace: Hashable, Sendable, Comparable {
@@ -59,6 +61,10 @@ public struct MailboxLife: Hashable, Sendable {
         members["scanned_log"] = scannedLog.map { .array([.int($0.sequence), .int($0.offset)]) }
         members["comment"] = comment.map { .string($0) }
         members["version"] = version.map { .string($0) }
+        if !sections.isEmpty {
+            let sorted = sections.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+            members["sections"] = .object(JSONObject(sorted.map { .init(name: $0.key, value: .string($0.value)) }))
+        }
         return members
     }
 
@@ -74,6 +80,7 @@ public struct MailboxLife: Hashable, Sendable {
         }
         comment = fields["comment"]?.string
         version = fields["version"]?.string
+        for member in fields["sections"]?.object?.members ?? [] { sections[member.name] = member.value.string }
     }
 }
 

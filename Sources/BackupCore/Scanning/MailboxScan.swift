@@ -85,6 +85,7 @@ struct MailboxScan {
         var dumpster = Set<Int64>()
         let intake = ContentIntake(store: store)
         var revisions: [Int64: [ItemState.Revision]] = [:]
+        var sections: [String: String] = [:]
 
         func flush(_ last: StoreTransaction? = nil) throws {
             var transaction = last ?? self.transaction(life)
@@ -158,8 +159,8 @@ struct MailboxScan {
                 }
             case .dumpster(let row):
                 dumpster.insert(row.id)
-            case .section:
-                break  // Sections belong to the scans of a later stage; the log's SetConfig is reported by name.
+            case .section(let name, let text):
+                sections[name] = text
             }
         }
         guard let snapshot else { return .gone }
@@ -195,6 +196,7 @@ struct MailboxScan {
         life.tracksImap = snapshot.row.trackingImap
         life.comment = snapshot.row.comment
         life.version = snapshot.row.version
+        life.sections = sections
         var last = transaction(life)
         last.states = [
             NewState(key: .mailbox(account.id), fields: life.fields),
