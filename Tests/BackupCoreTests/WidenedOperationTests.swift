@@ -229,20 +229,55 @@ struct WidenedOperationTests {
         }
     }
 
-    @Test("What a purge by age took is not in the log: the account is marked, and nothing is guessed")
+    @Test("R15: what a purge by age can have taken stays, in doubt, and the account's mark names it")
     func purge() throws {
         let bench = try Bench()
         defer { bench.remove() }
-        try bench.server.modifyAccount(bench.alice.accountID, attributes: ["zimbraMailTrashLifetime": ["1s"]])
+        try bench.server.modifyAccount(
+            bench.alice.accountID,
+            attributes: ["zimbraMailTrashLifetime": ["30d"], "zimbraMailPurgeUseChangeDateForTrash": ["FALSE"]])
         try bench.backUp()
         let old = try bench.alice.addMessage(message("old"), folder: 3, date: 1_600_000_000_000)
-        try bench.server.modifyAccount(bench.alice.accountID, attributes: ["zimbraMailPurgeUseChangeDateForTrash": ["FALSE"]])
-        #expect(try bench.alice.purgeOldMessages() == 1)
+        let answered = try bench.alice.addMessage(message("Re: old", body: "Yes."), folder: 3, date: 1_600_000_000_000)
+        let conversation = try #require(try bench.alice.item(old)?.parentID)
+        _ = try bench.alice.addMessage(message("new"), folder: 3)
+        #expect(try bench.alice.purgeOldMessages() == 2)
         try bench.backUp()
-        #expect(try bench.differences() == ["item \(old) of mailbox \(bench.alice.mailboxID) is too many"])
+        let gone = [conversation, old, answered].sorted()
+        let tooMany = gone.map { "item \($0) of mailbox \(bench.alice.mailboxID) is too many" }
+        #expect(try bench.differences().sorted() == tooMany.sorted())
         let reader = try StoreReader(opening: bench.backupPath)
         defer { reader.close() }
-        #expect(try reader.marks(bench.alice.accountID).contains { $0.reason.contains("purged by age") })
+        let mark = try #require(try reader.marks(bench.alice.accountID).first { $0.reason.contains("purged by age") })
+        #expect(mark.candidates.sorted() == gone)
+        for id in gone {
+            #expect(try reader.item(bench.alice.accountID, id).flatMap(ItemState.init(indexed:))?.mayBeGone == true)
+        }
+    }
+
+    @Test("A purge when nothing is old enough marks nothing")
+    func idlePurge() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        try bench.backUp()
+        _ = try bench.alice.addMessage(message("new"), folder: 3)
+        #expect(try bench.alice.purgeOldMessages() == 0)
+        try bench.backUp()
+        #expect(try bench.differences() == [])
+        let reader = try StoreReader(opening: bench.backupPath)
+        defer { reader.close() }
+        #expect(try reader.marks(bench.alice.accountID).isEmpty)
+    }
+
+    @Test("A folder goes at once where a purge may have taken all that was in it")
+    func purgedFolder() throws {
+        _ = try follow { _, alice in
+            let folder = try alice.createFolder(named: "old", in: 1)
+            try alice.setRetention(keep: [], purge: ["1d"], of: folder)
+            _ = try alice.addMessage(message("old"), folder: folder, date: 1_600_000_000_000)
+            #expect(try alice.purgeOldMessages() == 1)
+            try alice.deleteFolder(folder)
+        }
     }
 
     @Test("A message recovered from the dumpster forgets its POP3 id, as a copy does")

@@ -81,7 +81,7 @@ extension MailboxChange {
         case .emptyFolder(let empty): try emptyFolder(empty)
         case .purgeImapDeleted: try purgeImapDeleted()
         case .deleteItemFromDumpster(let delete): try deleteFromDumpster(delete.ids)
-        case .purgeOldMessages: mark("the server purged by age; the log does not name what went")
+        case .purgeOldMessages: try purgeOldMessages()
 
         case .createContact(let contact): try createContact(contact, content: content)
         case .modifyContact(let contact): try modifyContact(contact, content: content)

@@ -6,7 +6,7 @@ import RedoLog
 /// The invitations of the log are kept as they are; what the server computes from them (span, alarms, replies, the content) is not
 /// there until a scan has read it, and the state says so.
 extension MailboxChange {
-    private static let doubt = "metadata: a calendar item is computed by the server from its invitations"
+    static let calendarDoubt = "metadata: a calendar item is computed by the server from its invitations"
 
     /// The complete state: tags that it does not give are gone.
     mutating func setCalendarItem(_ item: SetCalendarItem) throws {
@@ -28,13 +28,16 @@ extension MailboxChange {
             type: message.folderID == 15 ? .task : .appointment)
     }
 
+    /// The item must be completed by a look at the server.
+    mutating func markCalendarItem(_ id: Int64) { mark("a calendar item's content is not in the log", candidates: [id]) }
+
     /// A change of an invitation's inside: what becomes of it is computed by the server.
     mutating func touchCalendarItem(_ id: Int64) throws {
         guard try living(id) != nil else { return }
         try edit(id, always: true) { state in
-            if !state.doubts.contains(Self.doubt) { state.doubts.append(Self.doubt) }
+            if !state.doubts.contains(Self.calendarDoubt) { state.doubts.append(Self.calendarDoubt) }
         }
-        mark("a calendar item's content is not in the log", candidates: [id])
+        markCalendarItem(id)
     }
 
     /// An answer names the UID only; one that no item has changes nothing.
@@ -70,8 +73,8 @@ extension MailboxChange {
             metadata["u"] = map["u"] ?? metadata["u"]
             if !invites.isEmpty { metadata.setInvites(tags == nil ? metadata.invites.replacing(invites) : invites) }
         }
-        if !state.doubts.contains(Self.doubt) { state.doubts.append(Self.doubt) }
-        mark("a calendar item's content is not in the log", candidates: [id])
+        if !state.doubts.contains(Self.calendarDoubt) { state.doubts.append(Self.calendarDoubt) }
+        markCalendarItem(id)
         put(touching: state, content: true)
     }
 }

@@ -27,6 +27,8 @@ public struct MailboxChange {
     public let constraint: Int64
     /// Whether the account keeps deleted items in the dumpster.
     public let hasDumpster: Bool
+    /// How long the account keeps its mail; nil = not known.
+    public let retention: Retention?
     /// The mailbox itself, as the change leaves it.
     public var life: MailboxLife
     /// Why the account needs a look at the server afterwards.
@@ -40,7 +42,8 @@ public struct MailboxChange {
 
     /// A change that has done nothing yet.
     public init(
-        view: any MailboxView, life: MailboxLife, time: Int64, change: Int64, constraint: Int64 = 0, hasDumpster: Bool = false
+        view: any MailboxView, life: MailboxLife, time: Int64, change: Int64, constraint: Int64 = 0, hasDumpster: Bool = false,
+        retention: Retention? = nil
     ) {
         self.view = view
         self.life = life
@@ -48,6 +51,7 @@ public struct MailboxChange {
         self.change = change
         self.constraint = constraint
         self.hasDumpster = hasDumpster
+        self.retention = retention
     }
 
     /// The new states, in the order in which they first changed.

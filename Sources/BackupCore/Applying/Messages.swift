@@ -95,6 +95,8 @@ extension MailboxChange {
             row.subject = state.row.subject
             put(touching: ItemState(row: row), content: true)
         }
+        // Who is joined is there.
+        try edit(conversation) { $0.doubts.removeAll { $0 == ItemState.purgeDoubt } }
         state.row.parentID = conversation
         if let first = message.conversationFirstMessageID, first > 0 {
             try edit(Int64(first)) { $0.row.parentID = conversation }

@@ -102,6 +102,7 @@ extension MailboxChange {
                 put(left)
             }
             put(touching: new, content: true)
+            if new.doubts.contains(Self.calendarDoubt) { markCalendarItem(copy.new) }
         }
     }
 
@@ -129,6 +130,7 @@ extension MailboxChange {
         new.revisions = []
         new.row.flags.remove(.versioned)
         new.presumed = false
+        new.doubts.removeAll { $0 == ItemState.purgeDoubt }
         if source.row.indexID != nil { new.row.flags.insert(.copied) }
         return new
     }

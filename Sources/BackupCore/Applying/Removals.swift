@@ -50,7 +50,8 @@ extension MailboxChange {
         }
         guard folders.count == 1, let folder = try living(folders[0]) else { return false }
         if folder.deletionAnnounced != nil || folder.row.type != .folder { return false }
-        return try ids(inFolder: folders[0]).contains { !listed.contains($0) }
+        // What a purge may have taken proves nothing.
+        return try ids(inFolder: folders[0]).contains { try !listed.contains($0) && living($0)?.mayBeGone == false }
     }
 
     /// Ends a folder with everything that is still in it.
@@ -102,7 +103,12 @@ extension MailboxChange {
     /// A conversation goes with its last message.
     mutating func endIfEmpty(_ conversation: Int64) throws {
         guard let state = try living(conversation), state.row.type == .conversation else { return }
-        if try ids(withParent: conversation).isEmpty { try end(conversation) }
+        let left = try ids(withParent: conversation)
+        if left.isEmpty {
+            try end(conversation)
+        } else if try left.allSatisfy({ try living($0)?.mayBeGone == true }) {
+            try doubtExistence(of: conversation)
+        }
     }
 
     /// All items that carry `\Deleted`: the log names none of them, so the deletion is presumed (R15).

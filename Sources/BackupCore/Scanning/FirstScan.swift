@@ -9,6 +9,9 @@ extension RealTimeScanner {
     func record(_ account: AccountEntry) throws {
         let states = try changedInfo(account)
         guard !states.isEmpty else { return }
+        if let known = mailboxes.known(account: account.id) {
+            mailboxes.adopt(known.life, lastChange: known.lastChange, account: account)
+        }
         do {
             try append(
                 StoreTransaction(
@@ -96,8 +99,7 @@ extension RealTimeScanner {
         guard case .done(let scanned, let statistics) = try scan.run(
             life: life, position: try position(), appliedChange: nil)
         else { return ScanStatistics() }
-        mailboxes.adopt(
-            scanned, lastChange: scanned.scannedChange ?? 0, hasDumpster: account["zimbraDumpsterEnabled"] == "TRUE")
+        mailboxes.adopt(scanned, lastChange: scanned.scannedChange ?? 0, account: account)
         suspects.remove(row.accountID)
         return statistics
     }

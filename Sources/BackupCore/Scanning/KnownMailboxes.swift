@@ -7,6 +7,15 @@ struct KnownMailboxes {
         /// The highest change number applied in this life.
         var lastChange: Int64
         var hasDumpster: Bool
+        /// nil = not known.
+        var retention: Retention?
+
+        init(life: MailboxLife, lastChange: Int64, account: AccountEntry?) {
+            self.life = life
+            self.lastChange = lastChange
+            hasDumpster = account?["zimbraDumpsterEnabled"] == "TRUE"
+            retention = account.flatMap(Retention.init(of:))
+        }
     }
 
     private var byAccount: [String: Known] = [:]
@@ -20,9 +29,7 @@ struct KnownMailboxes {
             let info = try store.accountInfo(account).flatMap { AccountEntry(id: account, fields: $0.fields) }
             let last = try store.cut(account, change: .max)?.last
             let lastChange = last?.generation == life.generation ? last?.change ?? 0 : 0
-            byAccount[account] = Known(
-                life: life, lastChange: max(lastChange, life.scannedChange ?? 0),
-                hasDumpster: info?["zimbraDumpsterEnabled"] == "TRUE")
+            byAccount[account] = Known(life: life, lastChange: max(lastChange, life.scannedChange ?? 0), account: info)
             if !life.ended { accountOfMailbox[life.mailboxID] = account }
         }
     }
@@ -36,13 +43,15 @@ struct KnownMailboxes {
         accountOfMailbox[mailbox].flatMap { byAccount[$0] }
     }
 
-    mutating func adopt(_ life: MailboxLife, lastChange: Int64, hasDumpster: Bool? = nil) {
+    /// Takes a life over; `account` is its directory entry where that was read anew.
+    mutating func adopt(_ life: MailboxLife, lastChange: Int64, account: AccountEntry? = nil) {
         let before = byAccount[life.accountID]
         if let before, before.life.mailboxID != life.mailboxID, accountOfMailbox[before.life.mailboxID] == life.accountID {
             accountOfMailbox[before.life.mailboxID] = nil
         }
-        byAccount[life.accountID] = Known(
-            life: life, lastChange: lastChange, hasDumpster: hasDumpster ?? before?.hasDumpster ?? false)
+        var known = Known(life: life, lastChange: lastChange, account: account)
+        if account == nil, let before { (known.hasDumpster, known.retention) = (before.hasDumpster, before.retention) }
+        byAccount[life.accountID] = known
         if life.ended {
             accountOfMailbox[life.mailboxID] = nil
         } else {

@@ -103,7 +103,7 @@ extension RealTimeScanner {
             refused.insert(header.mailboxID)
             throw error
         }
-        mailboxes.adopt(life, lastChange: 0, hasDumpster: entry["zimbraDumpsterEnabled"] == "TRUE")
+        mailboxes.adopt(life, lastChange: 0, account: entry)
         suspects.remove(account)
         unsettled.insert(account)
         return true

@@ -158,7 +158,8 @@ final class RealTimeScanner {
         let account = known.life.accountID
         var change = MailboxChange(
             view: StoreView(store: store, account: account), life: known.life, time: transaction.time,
-            change: Int64(header.changeID), constraint: Int64(header.changeConstraint), hasDumpster: known.hasDumpster)
+            change: Int64(header.changeID), constraint: Int64(header.changeConstraint), hasDumpster: known.hasDumpster,
+            retention: known.retention)
         let logged = try content(of: transaction)
         try change.apply(transaction.start.operation, content: logged.content)
         if let problem = logged.problem {
