@@ -44,6 +44,7 @@ struct Bench {
         defer { reader.close() }
         var differences: [String] = []
         for mailbox in try server.mailboxes() {
+            let marks = try reader.marks(mailbox.accountID)
             var expected: [Int64: ItemState] = [:]
             _ = try server.readMailbox(mailbox.id) { element in
                 switch element {
@@ -59,7 +60,8 @@ struct Bench {
                     differences.append("\(state.row.type.name) \(id) of mailbox \(mailbox.id) is missing")
                     continue
                 }
-                differences += ItemComparison.differences(expected: state, found: found).map { "mailbox \(mailbox.id): \($0)" }
+                differences += ItemComparison.differences(expected: state, found: found, marks: marks)
+                    .map { "mailbox \(mailbox.id): \($0)" }
                 for blob in found.blobs { _ = try reader.blobBytes(blob.id) }
             }
             for item in try reader.items(mailbox.accountID, .alive) {

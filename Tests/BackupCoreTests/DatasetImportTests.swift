@@ -67,13 +67,14 @@ struct DatasetImportTests {
             let reader = try StoreReader(opening: backup)
             defer { reader.close() }
             for row in try server.mailboxes() {
+                let marks = try reader.marks(row.accountID)
                 _ = try server.readMailbox(row.id) { element in
                     guard case .item(let item) = element, item.type != .document else { return }
                     guard let found = try reader.item(row.accountID, item.id).flatMap(ItemState.init(indexed:)) else {
                         Issue.record("item \(item.id) is missing")
                         return
                     }
-                    let differences = ItemComparison.differences(expected: ItemState(row: item), found: found)
+                    let differences = ItemComparison.differences(expected: ItemState(row: item), found: found, marks: marks)
                     #expect(differences == [])
                 }
             }

@@ -1,10 +1,12 @@
 import BackupCore
+import BackupStore
 
 /// How a state of the history differs from the one in the server's tables.
 public enum ItemComparison {
-    /// In words, without what the server computes and no log tells: sort forms, fragments, internal versions, counters,
-    /// conversations, and what the state itself calls a guess.
-    public static func differences(expected: ItemState, found: ItemState) -> [String] {
+    /// In words, without what the server computes and no log tells: sort forms, fragments, internal versions, counters and
+    /// conversations. What the state itself calls a guess may differ where its doubt says so and, for what a look at the server
+    /// must complete, a mark of the account names the item.
+    public static func differences(expected: ItemState, found: ItemState, marks: [Mark]) -> [String] {
         let what = "\(expected.row.type.name) \(expected.row.id)"
         var differences: [String] = []
         if let digest = expected.row.blobDigest, found.blob?.id.description != digest { differences.append("\(what): another blob") }
@@ -15,7 +17,15 @@ public enum ItemComparison {
         var left = told(found)
         // Conversations have no record of their own.
         if left.row.type == .conversation { left.row = right.row }
-        if found.doubts.contains(where: { $0.hasPrefix("metadata:") }) { left.row.metadata = right.row.metadata }
+        let isGuess = found.doubts.contains { $0.hasPrefix("metadata:") }
+        switch left.row.type {
+        case .contact where isGuess:
+            left.copyMetadata(["att"], from: right)
+        case .appointment where isGuess, .task where isGuess:
+            if !marks.contains(where: { $0.candidates.contains(found.row.id) }) { differences.append("\(what): is in no mark") }
+            left.row.metadata = right.row.metadata
+        default: break
+        }
         guard left != right else { return differences }
         let (a, b) = (left.newState(account: "").fields, right.newState(account: "").fields)
         for name in Set(a.members.map(\.name) + b.members.map(\.name)).sorted() where a[name] != b[name] {
@@ -48,5 +58,12 @@ public enum ItemComparison {
             if type == .tag, map["c"] == .integer(0) { map["c"] = nil }
         }
         return state
+    }
+}
+
+extension ItemState {
+    fileprivate mutating func copyMetadata(_ keys: [String], from other: ItemState) {
+        let map = other.metadata
+        updateMetadata { for key in keys { $0[key] = map[key] } }
     }
 }

@@ -29,12 +29,17 @@ public struct Conformance {
             for mailbox in instant.mailboxes {
                 report.mailboxes += 1
                 let selection = try Selection(account: mailbox.accountID, at: .change(mailbox.lastChange), in: store)
-                let selected = try self.selected(selection, store)
+                let selected = try selection.unbrokenItems(in: store)
                 var comparison = Comparison(instant: instant.label, mailbox: mailbox, marks: selection.marks.map(\.reason))
                 comparison.compare(selected)
-                try compareRestored(
-                    &comparison, selected, store, target, to: "mailbox\(mailbox.id).at\(number)@restored.example.com",
-                    folder.appending("state"))
+                let state = folder.appending("state")
+                let restored = try RestoreOnNewAccount(
+                    source: mailbox.accountID, destination: "mailbox\(mailbox.id).at\(number)@restored.example.com",
+                    moment: .change(mailbox.lastChange)
+                ).run(from: store, to: target, stateFolder: state)
+                try comparison.compare(restored, selected, target, state) { digest in
+                    RowComparison.hex(digest).flatMap { life.blobs[$0] }
+                }
                 report.add(comparison)
             }
         }
@@ -47,51 +52,6 @@ public struct Conformance {
         try engine.begin()
         while try server.advance() { try engine.catchUp() }
         try engine.close()
-    }
-
-    /// The items at the selection's moment, by id.
-    private func selected(_ selection: Selection, _ store: any StoreReading) throws -> [Int64: ItemState] {
-        var states: [Int64: ItemState] = [:]
-        try store.items(selection.account, .all) { latest in
-            if case .alive(let state) = try selection.state(of: latest, store) { states[state.row.id] = state }
-        }
-        return states
-    }
-
-    /// Restores the mailbox and compares its rows with the oracle's.
-    private func compareRestored(
-        _ comparison: inout Comparison, _ selected: [Int64: ItemState], _ store: any StoreReading,
-        _ target: any MailTarget & MailSource, to name: String, _ stateFolder: FilePath
-    ) throws {
-        let mailbox = comparison.mailbox
-        let report = try RestoreOnNewAccount(source: mailbox.accountID, destination: name, moment: .change(mailbox.lastChange))
-            .run(from: store, to: target, stateFolder: stateFolder)
-        let restored = try target.openMailbox(accountID: report.destination.id).mailboxID
-        let map = try IDMap(folder: stateFolder, account: report.destination.id, mailbox: restored, origin: "")
-        var targets = try map.targets()
-        try map.close()
-        var rows: [Int64: ItemRow] = [:]
-        var revisions: [Int64: [RevisionRow]] = [:]
-        var tags: [TagRow] = []
-        _ = try target.readMailbox(restored) { element in
-            switch element {
-            case .item(let row): rows[row.id] = row
-            case .revision(let row): revisions[row.itemID, default: []].append(row)
-            case .tag(let row): tags.append(row)
-            default: break
-            }
-        }
-        for id in rows.keys where id < 256 && targets[id] == nil { targets[id] = id }
-        let unrestored = Dictionary(report.unrestored.map { ($0.id, "\($0.reason.rawValue): \($0.detail)") }) { first, _ in first }
-        comparison.compare(
-            RestoredRows(rows: rows, revisions: revisions, tags: tags, targets: targets, unrestored: unrestored), selected)
-        try comparison.compareContents(
-            RestoredRows(rows: rows, revisions: revisions, tags: tags, targets: targets, unrestored: unrestored), life.blobs
-        ) { location in
-            var location = location
-            location.mailboxID = restored
-            return try target.openBlob(location)
-        }
     }
 }
 

@@ -153,9 +153,9 @@ struct Comparison {
         }
     }
 
-    /// Contents of the restored mailbox, byte by byte, against those that the life's store held.
+    /// Contents of the restored mailbox, byte by byte, against those that the server's store held, by the server's digest.
     mutating func compareContents(
-        _ restored: RestoredRows, _ blobs: [String: [UInt8]], open: (BlobLocation) throws -> ByteReader
+        _ restored: RestoredRows, _ content: (String) -> [UInt8]?, open: (BlobLocation) throws -> ByteReader
     ) throws {
         for row in mailbox.items {
             guard let digest = row.blobDigest, inherited[row.id]?.contains("blob_digest") != true,
@@ -164,7 +164,7 @@ struct Comparison {
             let location = BlobLocation(
                 mailboxID: 0, itemID: found.id, modContent: found.modContent, locator: found.locator, size: found.size,
                 digest: found.blobDigest)
-            try compare(row, digest, blobs, open(location))
+            try compare(row, content(digest), open(location))
             for revision in mailbox.revisions where revision.itemID == row.id {
                 guard let digest = revision.blobDigest,
                     let version = restored.revisions[target]?.first(where: { $0.version == revision.version })
@@ -172,13 +172,13 @@ struct Comparison {
                 let location = BlobLocation(
                     mailboxID: 0, itemID: found.id, modContent: version.modContent, locator: version.locator, size: version.size,
                     digest: version.blobDigest)
-                try compare(row, digest, blobs, open(location))
+                try compare(row, content(digest), open(location))
             }
         }
     }
 
-    private mutating func compare(_ row: ItemRow, _ digest: String, _ blobs: [String: [UInt8]], _ read: ByteReader) throws {
-        guard let name = RowComparison.hex(digest), let expected = blobs[name] else { return differRestored(row, "content", "is not in the data set") }
+    private mutating func compare(_ row: ItemRow, _ expected: [UInt8]?, _ read: ByteReader) throws {
+        guard let expected else { return differRestored(row, "content", "is not in the data set") }
         var place = 0
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {

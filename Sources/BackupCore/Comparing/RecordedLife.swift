@@ -58,6 +58,19 @@ public struct RecordedLife {
         public var revisions: [RevisionRow]
         /// Rows of `tag` with a positive id.
         public var tags: [TagRow]
+
+        /// A mailbox made of its parts.
+        public init(
+            id: Int64, accountID: String, lastChange: Int64, items: [ItemRow] = [], revisions: [RevisionRow] = [],
+            tags: [TagRow] = []
+        ) {
+            self.id = id
+            self.accountID = accountID
+            self.lastChange = lastChange
+            self.items = items
+            self.revisions = revisions
+            self.tags = tags
+        }
     }
 
     /// Reads a folder.

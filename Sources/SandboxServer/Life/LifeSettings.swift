@@ -81,8 +81,8 @@ extension SandboxLife {
             try one.mailbox.setSubscription(date: server.options.clock(), guid: newName("guid"), ofFolder: folder)
             return "note feed of folder \(folder)"
         case 9:
-            // So long that a purge, whose effect no log tells, takes nothing.
-            try one.mailbox.setRetention(keep: generator.chance(50) ? ["30d"] : [], purge: ["36500d"], of: folder)
+            let purge = generator.chance(60) ? [generator.pick(["2d", "90d", "36500d"])] : []
+            try one.mailbox.setRetention(keep: generator.chance(50) ? ["30d"] : [], purge: purge, of: folder)
             return "set retention of folder \(folder)"
         case 10:
             try one.mailbox.setFolderFlag(generator.pick([.subscribed, .sync, .checked]), on: generator.chance(60), folder: folder)
@@ -96,8 +96,9 @@ extension SandboxLife {
             try Self.refresh(&one)
             return "expunge \(count)"
         case 13:
-            try one.mailbox.purgeOldMessages()
-            return "purge"
+            let count = try one.mailbox.purgeOldMessages()
+            try Self.refresh(&one)
+            return "purge \(count)"
         default:
             let grants = (0..<generator.number(0...2)).map {
                 Grant(granteeType: 7, grantee: "guest\($0)@example.net", rights: 1, secret: "guest")

@@ -11,6 +11,8 @@ public struct SandboxLife {
         public var account: String
         /// What was done, in words.
         public var operation: String
+        /// Whether it began with a mailbox that was not there before.
+        public var beginsMailbox = false
         /// Account and operation.
         public var description: String { "\(account): \(operation)" }
     }
@@ -40,12 +42,14 @@ public struct SandboxLife {
     var generator: SeededGenerator
     var text: MailText
     var known: [Known]
-    private var names = 0
+    var names = 0
     let messageSize: Int?
     /// Nothing but deliveries to one account each.
     public var onlyDelivers = false
     /// Nothing but what happens to mail, folders and tags.
     public var onlyMail = false
+    /// Also what an administrator does: accounts get other names, and some are deleted and made anew.
+    public var changesAccounts = false
     /// How many operations were done.
     public private(set) var count = 0
 
@@ -101,8 +105,9 @@ public struct SandboxLife {
         let place = generator.number(0...(known.count - 1))
         var one = known[place]
         defer { known[place] = one }
+        let (account, mailbox) = (one.account, one.mailbox.mailboxID)
         let operation = try act(&one)
-        return Event(account: one.account, operation: operation)
+        return Event(account: account, operation: operation, beginsMailbox: one.mailbox.mailboxID != mailbox)
     }
 
     /// Does a number of operations.
@@ -139,7 +144,7 @@ extension SandboxLife {
     private mutating func act(_ one: inout Known) throws -> String {
         if onlyDelivers { return try deliver(&one) }
         // Mail, folders and tags come first.
-        switch generator.number(0...(onlyMail ? 844 : 999)) {
+        switch generator.number(0...(onlyMail ? 844 : changesAccounts ? 1014 : 1007)) {
         case 0..<230: return try deliver(&one)
         case 230..<280: return try deliverToAll(&one)
         case 280..<350: return try reply(&one)
@@ -161,7 +166,9 @@ extension SandboxLife {
         case 945..<960: return try noteOrChat(&one)
         case 960..<975: return try container(&one)
         case 975..<988: return try attribute(&one)
-        default: return try dumpster(&one)
+        case 988..<1000: return try dumpster(&one)
+        case 1000..<1008: return try setting(&one)
+        default: return try account(&one)
         }
     }
 }
