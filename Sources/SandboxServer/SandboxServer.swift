@@ -2,6 +2,7 @@ import BackupCore
 import GRDB
 import Glibc
 import RedoLog
+import Synchronization
 import SystemPackage
 
 /// A small but real mail server in one folder: database, blob volume, redo log and directory.
@@ -14,7 +15,7 @@ import SystemPackage
 /// whoever writes next.
 public final class SandboxServer: @unchecked Sendable {
     // What makes it Sendable: every stored variable below is touched inside `database.writeWithoutTransaction` only, which
-    // admits one thread at a time; `turn` admits one process.
+    // admits one thread at a time, or has a lock of its own; `turn` admits one process.
 
     /// How hard the redo log's start records are made durable.
     public enum Durability: Sendable {
@@ -56,8 +57,15 @@ public final class SandboxServer: @unchecked Sendable {
     private var volumes: [Int64: Volume] = [:]
     private var messageVolume: BlobVolume?
     private var dumpsters: [String: Bool] = [:]
-    private var addresses: [String: String] = [:]
-    private var mailboxIDs: [String: Int64] = [:]
+    /// Filled and emptied with the database at hand, read without.
+    private let known = Mutex(KnownEntries())
+
+    /// What is known of the directory and of the volume, so that a delivery need not ask.
+    private struct KnownEntries {
+        var addresses: [String: String] = [:]
+        var mailboxes: [String: Int64] = [:]
+        var incoming: IncomingFolder?
+    }
 
     /// Creates a server in a folder that does not exist yet or is empty.
     public static func create(
@@ -104,7 +112,8 @@ public final class SandboxServer: @unchecked Sendable {
         configuration.busyMode = .timeout(30)
         configuration.maximumReaderCount = 4
         configuration.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA synchronous = OFF")
+            // Whoever wants durability syncs the log. A checkpoint writes each page once, however often it changed.
+            try database.execute(sql: "PRAGMA synchronous = OFF; PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 4000")
         }
         return try DatabasePool(path: file.string, configuration: configuration)
     }
@@ -140,6 +149,7 @@ public final class SandboxServer: @unchecked Sendable {
         log = nil
         states = [:]
         messageVolume = nil
+        known.withLock { $0.incoming = nil }
         forgetDirectory()
     }
 }
@@ -159,7 +169,7 @@ extension SandboxServer {
             var result: Result?
             var isStarted = false
             do {
-                try database.inTransaction(.immediate) {
+                try database.inPreparedTransaction {
                     let (value, logged) = try body(change)
                     try change.finish()
                     try log.start(
@@ -167,7 +177,6 @@ extension SandboxServer {
                         body: logged.body)
                     isStarted = true
                     result = value
-                    return .commit
                 }
             } catch {
                 for file in change.made { unlink(file.string) }
@@ -235,29 +244,32 @@ extension SandboxServer {
 
     func forget(mailbox: Int64, account: String) {
         states[mailbox] = nil
-        mailboxIDs[account] = nil
+        known.withLock { $0.mailboxes[account] = nil }
         messageVolume?.removeMailbox(mailbox)
     }
 
     /// What is cached of the directory may have changed.
     func forgetDirectory() {
         dumpsters = [:]
-        addresses = [:]
-        mailboxIDs = [:]
+        known.withLock { ($0.addresses, $0.mailboxes) = ([:], [:]) }
     }
 
-    func cachedAddress(_ address: String, _ find: () throws -> String?) rethrows -> String? {
-        if let known = addresses[address] { return known }
-        let found = try find()
-        addresses[address] = found
-        return found
+    func cachedAddress(_ address: String, _ find: (Database) throws -> String?) throws -> String? {
+        if let id = known.withLock({ $0.addresses[address] }) { return id }
+        return try database.writeWithoutTransaction { database in
+            let found = try find(database)
+            known.withLock { $0.addresses[address] = found }
+            return found
+        }
     }
 
-    func cachedMailbox(_ account: String, _ find: () throws -> Int64?) rethrows -> Int64? {
-        if let known = mailboxIDs[account] { return known }
-        let found = try find()
-        mailboxIDs[account] = found
-        return found
+    func cachedMailbox(_ account: String, _ find: (Database) throws -> Int64?) throws -> Int64? {
+        if let id = known.withLock({ $0.mailboxes[account] }) { return id }
+        return try database.writeWithoutTransaction { database in
+            let found = try find(database)
+            known.withLock { $0.mailboxes[account] = found }
+            return found
+        }
     }
 
     func keepsDumpster(_ account: String, in database: Database) throws -> Bool {
@@ -301,10 +313,21 @@ extension SandboxServer {
     func withMessageVolume<Result>(_ database: Database, _ body: (inout BlobVolume) throws -> Result) throws -> Result {
         if messageVolume == nil {
             let id = try Int64.fetchOne(database, sql: "SELECT message_volume_id FROM current_volumes") ?? 1
-            messageVolume = BlobVolume(
-                volume: try volume("\(id)", in: database), syncs: options.durability == .full, now: options.clock())
+            messageVolume = BlobVolume(volume: try volume("\(id)", in: database))
         }
         return try body(&messageVolume!)
+    }
+
+    /// Where new contents come in.
+    func incomingFolder() throws -> IncomingFolder {
+        if let folder = known.withLock({ $0.incoming }) { return folder }
+        return try database.writeWithoutTransaction { database in
+            let folder = try withMessageVolume(database) {
+                IncomingFolder(of: $0.volume, syncs: options.durability == .full, now: options.clock())
+            }
+            known.withLock { $0.incoming = folder }
+            return folder
+        }
     }
 }
 

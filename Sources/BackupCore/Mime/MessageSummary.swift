@@ -202,7 +202,7 @@ enum Fragment {
         var count = 0
         var lastSpace: String.UnicodeScalarView.Index?
         for scalar in text.unicodeScalars.prefix(4096) {
-            if scalar.properties.isWhitespace {
+            if isSpace(scalar) {
                 pending = count > 0
                 continue
             }
@@ -223,6 +223,10 @@ enum Fragment {
             count += 1
         }
         return String(result)
+    }
+
+    private static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 128 ? scalar.value == 32 || (9...13).contains(scalar.value) : scalar.properties.isWhitespace
     }
 
     /// A text without what stands between `<` and `>`.

@@ -53,7 +53,9 @@ public struct Subject: Hashable, Sendable {
     /// Metadata key `r`: the raw subject where it does not end in the normalised one.
     public var rawIfDifferent: String? { prefix == nil && !raw.utf8.elementsEqual(normalized.utf8) ? raw : nil }
 
-    private static func isSpace(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.isWhitespace || scalar.value < 32 }
+    private static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 128 ? scalar.value <= 32 : scalar.properties.isWhitespace
+    }
 
     private static func isLetter(_ scalar: Unicode.Scalar) -> Bool {
         ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar)

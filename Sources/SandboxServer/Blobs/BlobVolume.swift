@@ -24,93 +24,14 @@ struct Volume: Sendable {
     }
 }
 
-/// A message that lies in `incoming`, with what is known about it.
-struct IncomingBlob {
-    var path: FilePath
-    var size: Int64
-    var digest: String
-    /// The whole content where it is at most `BlobVolume.keptInMemory` long, else its beginning.
-    var bytes: [UInt8]
-
-    var isWhole: Bool { Int64(bytes.count) == size }
-}
-
-/// The files of a message volume: incoming blobs, links to their places, removal.
+/// The files of a message volume: links to their places, removal.
 ///
 /// Not thread-safe: the server's lock covers it.
 struct BlobVolume {
     let volume: Volume
-    var syncs: Bool
-    private var base: Int64
-    private var counter: Int64 = 0
     private var made: Set<String> = []
 
-    static let keptInMemory = 1 << 20
-
-    init(volume: Volume, syncs: Bool, now: Int64) {
-        self.volume = volume
-        self.syncs = syncs
-        base = now
-    }
-
-    /// A new name in `incoming`, as the real server gives them: the time of the start and a counter up to 999.
-    private mutating func nextIncoming(_ now: Int64) -> FilePath {
-        if counter > 999 {
-            base = max(base + 1, now)
-            counter = 0
-        }
-        defer { counter += 1 }
-        return volume.root.appending("incoming").appending("\(base)-\(counter).msg")
-    }
-
-    /// Writes a message that is in memory.
-    mutating func receive(_ bytes: [UInt8], now: Int64) throws -> IncomingBlob {
-        let digest = Digest()
-        bytes.withUnsafeBytes { digest.update($0) }
-        let path = try write(now) { descriptor, path in
-            try bytes.withUnsafeBytes { try Files.write($0, to: descriptor, path) }
-        }
-        return IncomingBlob(path: path, size: Int64(bytes.count), digest: digest.text(), bytes: bytes)
-    }
-
-    /// Writes a message that is read piece by piece.
-    mutating func receive(reading next: ByteReader, now: Int64) throws -> IncomingBlob {
-        let digest = Digest()
-        var size: Int64 = 0
-        var kept: [UInt8] = []
-        let path = try write(now) { descriptor, path in
-            try withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 16) { buffer in
-                while true {
-                    let count = try next(buffer)
-                    guard count > 0 else { break }
-                    let piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-                    digest.update(piece)
-                    size += Int64(count)
-                    if kept.count < Self.keptInMemory { kept.append(contentsOf: piece.prefix(Self.keptInMemory - kept.count)) }
-                    try Files.write(piece, to: descriptor, path)
-                }
-            }
-        }
-        return IncomingBlob(path: path, size: size, digest: digest.text(), bytes: kept)
-    }
-
-    private mutating func write(_ now: Int64, _ body: (CInt, FilePath) throws -> Void) throws -> FilePath {
-        while true {
-            let path = nextIncoming(now)
-            let descriptor = open(path.string, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-            if descriptor < 0, errno == EEXIST { continue }
-            guard descriptor >= 0 else { throw Files.failure("writing a blob", path) }
-            defer { close(descriptor) }
-            do {
-                try body(descriptor, path)
-                if syncs, fsync(descriptor) != 0 { throw Files.failure("syncing a blob", path) }
-                return path
-            } catch {
-                unlink(path.string)
-                throw error
-            }
-        }
-    }
+    init(volume: Volume) { self.volume = volume }
 
     /// Gives an incoming blob its place. A file that is already there becomes `.bak`, as the real server does.
     mutating func link(_ source: FilePath, mailbox: Int64, item: Int64, modContent: Int64) throws -> FilePath {

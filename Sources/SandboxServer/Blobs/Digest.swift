@@ -10,10 +10,14 @@ final class Digest {
         guard let context = EVP_MD_CTX_new() else { fatalError("out of memory") }
         self.context = context
         // Fails only where the library lacks the algorithm.
-        precondition(EVP_DigestInit_ex(context, kind == .sha256 ? EVP_sha256() : EVP_sha1(), nil) == 1)
+        precondition(EVP_DigestInit_ex(context, kind == .sha256 ? Self.sha256 : Self.sha1, nil) == 1)
     }
 
     deinit { EVP_MD_CTX_free(context) }
+
+    // Looked up once: `EVP_sha256()` means a search at each use. Never changed, and never freed.
+    private nonisolated(unsafe) static let sha256 = EVP_MD_fetch(nil, "SHA256", nil)
+    private nonisolated(unsafe) static let sha1 = EVP_MD_fetch(nil, "SHA1", nil)
 
     func update(_ bytes: UnsafeRawBufferPointer) {
         guard let base = bytes.baseAddress, bytes.count > 0 else { return }

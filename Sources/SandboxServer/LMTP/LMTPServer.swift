@@ -74,6 +74,8 @@ private final class LMTPHandler: ChannelInboundHandler, @unchecked Sendable {
             host: server.identity.name, findMailbox: { try server.accountID($0) != nil },
             deliver: { message, recipients in
                 let delivered = try server.deliver(message, to: recipients)
+                // One recipient: delivered, or nothing was returned.
+                if recipients.count == 1 { return recipients }
                 let mailboxes = Set(delivered.map(\.mailboxID))
                 return try recipients.filter { mailboxes.contains(try server.openMailbox($0).mailboxID) }
             })

@@ -37,22 +37,26 @@ struct LMTPSession {
     var banner: String { "220 \(host) LMTP sandbox ready\r\n" }
 
     /// Takes bytes of the client and returns what is answered.
-    mutating func receive(_ bytes: some Sequence<UInt8>) -> String {
+    mutating func receive(_ bytes: some Collection<UInt8>) -> String {
         var answer = ""
-        for byte in bytes where !isOver {
-            line.append(byte)
-            guard byte == UInt8(ascii: "\n") else {
-                if state != .data, line.count > Self.longestLine {
-                    line = []
-                    isOver = true
-                    answer += "500 5.5.2 line too long\r\n"
-                } else if state == .data, line.count > 1 << 16 {
-                    // A line of any length is content; only its beginning matters for the dot.
-                    keep(ended: false)
-                }
-                continue
+        var rest = bytes[...]
+        while !rest.isEmpty, !isOver {
+            let newline = rest.firstIndex(of: UInt8(ascii: "\n"))
+            let end = newline.map { rest.index(after: $0) } ?? rest.endIndex
+            line.append(contentsOf: rest[..<end])
+            rest = rest[end...]
+            if state != .data, line.count > Self.longestLine {
+                line = []
+                isOver = true
+                answer += "500 5.5.2 line too long\r\n"
+            } else if newline == nil {
+                // A line of any length is content; only its beginning matters for the dot.
+                if state == .data, line.count > 1 << 16 { keep(ended: false) }
+            } else if state == .data {
+                answer += endOfDataLine()
+            } else {
+                answer += command()
             }
-            if state == .data { answer += endOfDataLine() } else { answer += command() }
         }
         return answer
     }

@@ -141,10 +141,8 @@ extension SandboxServer {
     }
 
     func mailboxID(ofAccount account: String) throws -> Int64? {
-        try database.writeWithoutTransaction { database in
-            try cachedMailbox(account) {
-                try Int64.fetchOne(database, sql: "SELECT id FROM mailbox WHERE account_id = ?", arguments: [account])
-            }
+        try cachedMailbox(account) {
+            try Int64.fetchOne($0, sql: "SELECT id FROM mailbox WHERE account_id = ?", arguments: [account])
         }
     }
 }

@@ -202,10 +202,9 @@ extension SandboxServer {
 
     /// Writes an incoming blob, calls `body`, and takes the incoming file away again.
     func withIncoming<Result>(
-        _ receive: (inout BlobVolume, Int64) throws -> IncomingBlob, _ body: (IncomingBlob) throws -> Result
+        _ receive: (IncomingFolder, Int64) throws -> IncomingBlob, _ body: (IncomingBlob) throws -> Result
     ) throws -> Result {
-        let now = options.clock()
-        let blob = try exclusively { database, _ in try withMessageVolume(database) { try receive(&$0, now) } }
+        let blob = try receive(try incomingFolder(), options.clock())
         defer { unlink(blob.path.string) }
         return try body(blob)
     }

@@ -161,22 +161,20 @@ extension SandboxServer {
 
     /// The id of the account with a name, alias or id.
     func accountID(_ nameOrID: String) throws -> String? {
-        try database.writeWithoutTransaction { database in
-            try cachedAddress(nameOrID.lowercased()) {
-                let key = nameOrID.lowercased()
-                if let id = try String.fetchOne(
-                    database, sql: "SELECT id FROM directory_account WHERE name = ? OR id = ?", arguments: [key, key])
-                {
-                    return id
-                }
-                return try String.fetchOne(
-                    database,
-                    sql: """
-                        SELECT id FROM directory_account JOIN directory_attribute ON entry_id = id
-                        WHERE directory_attribute.name = 'zimbraMailAlias' AND value = ? COLLATE NOCASE
-                        """,
-                    arguments: [key])
+        let key = nameOrID.lowercased()
+        return try cachedAddress(key) { database in
+            if let id = try String.fetchOne(
+                database, sql: "SELECT id FROM directory_account WHERE name = ? OR id = ?", arguments: [key, key])
+            {
+                return id
             }
+            return try String.fetchOne(
+                database,
+                sql: """
+                    SELECT id FROM directory_account JOIN directory_attribute ON entry_id = id
+                    WHERE directory_attribute.name = 'zimbraMailAlias' AND value = ? COLLATE NOCASE
+                    """,
+                arguments: [key])
         }
     }
 
