@@ -9,9 +9,6 @@ extension RealTimeScanner {
     func record(_ account: AccountEntry) throws {
         let states = try changedInfo(account)
         guard !states.isEmpty else { return }
-        if let known = mailboxes.known(account: account.id) {
-            mailboxes.adopt(known.life, lastChange: known.lastChange, account: account)
-        }
         do {
             try append(
                 StoreTransaction(
@@ -22,7 +19,7 @@ extension RealTimeScanner {
             return
         }
         if let known = mailboxes.known(account: account.id) {
-            mailboxes.adopt(known.life, lastChange: known.lastChange, hasDumpster: account["zimbraDumpsterEnabled"] == "TRUE")
+            mailboxes.adopt(known.life, lastChange: known.lastChange, account: account)
         }
     }
 

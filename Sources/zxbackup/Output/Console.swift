@@ -46,7 +46,7 @@ struct Console: Sendable {
         })
 
     /// Lines of standard error, with their newline. Names in them cannot drive a terminal.
-    func errors(_ text: String) { writeErrors(ShownText.lines(text)) }
+    func errors(_ text: String) { rawErrors(ShownText.lines(text)) }
 
     /// Lines of standard output. Names in them cannot drive a terminal.
     func write(_ text: String) {

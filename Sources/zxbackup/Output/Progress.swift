@@ -1,3 +1,4 @@
+import BackupCore
 import BackupStore
 import Synchronization
 
