@@ -64,7 +64,7 @@ enum CommandTable {
                     meaning: "Shows its last state, and then its content."),
             ], availability: .built),
         CommandSpecification(
-            "getAccountInfo", "Shows what is kept of an account: attributes, preferences, signatures, identities, data sources.",
+            "getAccountInfo", "Shows what is kept of an account: attributes, signatures, identities, data sources.",
             [
                 .mandatory("account", .account), backupPath,
                 .optional("date", .date(words: ["most_recent", "least_recent", "all"]), "most_recent"),
