@@ -28,13 +28,14 @@ struct TortureRun {
     /// What happened, for messages.
     var story: String { (tells + work.steps.suffix(4) + work.errors.suffix(2).map { "\($0)" }).joined(separator: ", ") }
 
-    /// Every third seed has a disk on which one sync fails.
+    /// Every third seed has a disk on which one sync fails: of the journal, where the seed is even.
     private mutating func failOneSync() {
         guard seed % 3 == 1 else { return }
         var chosen = SeededGenerator(seed: seed)
-        var left = Int.random(in: 1...25, using: &chosen)
+        let kind = seed % 2 == 0 ? "syncdata" : "sync"
+        var left = Int.random(in: 1...(seed % 2 == 0 ? 6 : 25), using: &chosen)
         disk.failing = { what in
-            guard what.hasPrefix("sync") else { return nil }
+            guard what.hasPrefix(kind) else { return nil }
             left -= 1
             return left == 0 ? .ioError : nil
         }
