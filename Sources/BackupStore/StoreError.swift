@@ -103,6 +103,17 @@ extension StoreError {
     }
 }
 
+/// Runs a call of the store; a bare error of a system call leaves it as what it means.
+func describingErrors<Result>(
+    _ doing: String, _ subject: @autoclosure () -> String, _ body: () throws -> Result
+) throws -> Result {
+    do {
+        return try body()
+    } catch let error as Errno {
+        throw StoreError(error, doing: doing, subject: subject())
+    }
+}
+
 /// The same for a call that calls back: what the caller's own closure throws is handed on as it is.
 func describingErrors<Argument, Value, Result>(
     _ doing: String, _ subject: @autoclosure () -> String, but callback: (Argument) throws -> Value,
@@ -123,17 +134,6 @@ func describingErrors<Argument, Value, Result>(
     } catch {
         if let thrown { throw thrown }
         guard let error = error as? Errno else { throw error }
-        throw StoreError(error, doing: doing, subject: subject())
-    }
-}
-
-/// Runs a call of the store; a bare error of a system call leaves it as what it means.
-func describingErrors<Result>(
-    _ doing: String, _ subject: @autoclosure () -> String, _ body: () throws -> Result
-) throws -> Result {
-    do {
-        return try body()
-    } catch let error as Errno {
         throw StoreError(error, doing: doing, subject: subject())
     }
 }

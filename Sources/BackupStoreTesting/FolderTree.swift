@@ -3,9 +3,9 @@ import Glibc
 import SystemPackage
 
 /// Folders of the machine that a search made.
-enum FolderTree {
+package enum FolderTree {
     /// Removes a folder and all in it, as far as it can.
-    static func remove(_ path: FilePath) {
+    package static func remove(_ path: FilePath) {
         let files = PosixFileSystem()
         for entry in (try? files.list(path)) ?? [] {
             let child = path.appending(entry.name)

@@ -1,4 +1,3 @@
-import BackupStore
 import SystemPackage
 
 /// The power failed: thrown by the call at which it did, and by every call after it.
@@ -35,19 +34,4 @@ public struct SimulatedLimits: Sendable {
 
     /// No limits.
     public init() {}
-}
-
-/// A clock that a test sets; it may jump both ways.
-public final class SimulatedClock: Sendable {
-    private nonisolated(unsafe) var milliseconds: Int64
-    private let lock = Lock()
-
-    /// A clock that stands at a time, milliseconds since 1970.
-    public init(_ milliseconds: Int64 = 1_764_000_000_000) { self.milliseconds = milliseconds }
-
-    /// The time, milliseconds since 1970.
-    public var now: Int64 {
-        get { lock.locked { milliseconds } }
-        set { lock.locked { milliseconds = newValue } }
-    }
 }

@@ -103,7 +103,7 @@ struct CopyTests {
                 #expect(!again.recovery.wasCopy && again.recovery.isClean, "now it is an original: \(again.recovery)")
                 try check(again, upTo: before, "reopened, order \(order), round \(round)")
                 try again.close()
-                TemporaryFolder.remove(copy)
+                FolderTree.remove(copy)
             }
         }
     }

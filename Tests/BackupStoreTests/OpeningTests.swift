@@ -164,7 +164,7 @@ struct OpeningTests {
         }
         try writer.commit()
         try writer.checkpoint()
-        TemporaryFolder.remove(path.appending("index"))
+        FolderTree.remove(path.appending("index"))
         let orphan = try StoreReader(opening: path)
         #expect(orphan.usesPrivateIndex)
         #expect(try orphan.items(account, .all).count == 20)
@@ -176,7 +176,7 @@ struct OpeningTests {
         #expect(try reader.items(account, .all).count == 21)
         reader.close()
         try writer.close()
-        TemporaryFolder.remove(path.appending("index"))
+        FolderTree.remove(path.appending("index"))
         writer = try StoreWriter(opening: path, serverID: "s")
         #expect(writer.recovery.indexRebuilt && writer.recovery.findings.isEmpty)
         #expect(try writer.items(account, .all).count == 21)

@@ -1,3 +1,4 @@
+import BackupStoreTesting
 import Glibc
 import SystemPackage
 
@@ -13,18 +14,9 @@ final class TemporaryFolder: Sendable {
         path = FilePath(String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
     }
 
-    deinit { Self.remove(path) }
+    deinit { FolderTree.remove(path) }
 
     func appending(_ name: String) -> FilePath { path.appending(name) }
-
-    static func remove(_ path: FilePath) {
-        let files = PosixFileSystem()
-        for entry in (try? files.list(path)) ?? [] {
-            let child = path.appending(entry.name)
-            if entry.isFolder { remove(child) } else { try? files.remove(child) }
-        }
-        _ = path.withPlatformString { rmdir($0) }
-    }
 
     /// `cp -r`: a copy with new inodes.
     static func copy(_ source: FilePath, to target: FilePath, leavingOut: (FilePath) -> Bool = { _ in false }) throws {

@@ -280,11 +280,8 @@ struct ServiceTests {
         #expect(service.end() == 0)
     }
 
-    @Test("A service that is killed while a command waits gives a clear error; what it leaves behind is in nobody's way")
-    func killed() throws {
-        let place = try workplace()
-        let service = try Service(place)
-        kill(service.pid, SIGSTOP)  // It hears, but cannot answer.
+    /// Starts a command that writes, in a process of its own.
+    private func scanOfBob(_ place: Workplace) throws -> (client: Process, errors: Pipe) {
         let client = Process()
         client.executableURL = URL(fileURLWithPath: Program.path)
         client.arguments = ["--config", place.config, "doAccountScan", "bob@example.com"]
@@ -292,6 +289,15 @@ struct ServiceTests {
         client.standardError = errors
         client.standardOutput = FileHandle.nullDevice
         try client.run()
+        return (client, errors)
+    }
+
+    @Test("A service that is killed while a command waits gives a clear error; what it leaves behind is in nobody's way")
+    func killed() throws {
+        let place = try workplace()
+        let service = try Service(place)
+        kill(service.pid, SIGSTOP)  // It hears, but cannot answer.
+        let (client, errors) = try scanOfBob(place)
         usleep(300_000)
         service.killNow()
         let words = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
@@ -313,13 +319,7 @@ struct ServiceTests {
         let place = try workplace()
         let service = try Service(place)
         kill(service.pid, SIGSTOP)
-        let client = Process()
-        client.executableURL = URL(fileURLWithPath: Program.path)
-        client.arguments = ["--config", place.config, "doAccountScan", "bob@example.com"]
-        let errors = Pipe()
-        client.standardError = errors
-        client.standardOutput = FileHandle.nullDevice
-        try client.run()
+        let (client, errors) = try scanOfBob(place)
         usleep(500_000)
         kill(client.processIdentifier, SIGINT)
         let words = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
