@@ -48,6 +48,56 @@ struct AccountScanTests {
         #expect(try bench.differences().filter { !$0.contains("\(other)") } == [])
     }
 
+    private func content(_ id: Int64, in bench: Bench) throws -> [UInt8] {
+        let reader = try StoreReader(opening: bench.backupPath)
+        defer { reader.close() }
+        let state = try #require(try reader.item(bench.alice.accountID, id).flatMap { ItemState(indexed: $0) })
+        return try reader.blobBytes(try #require(state.blob).id)
+    }
+
+    @Test("A content whose bytes were damaged in the log is taken from the server's store")
+    func damagedBody() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        try bench.backUp()
+        let text = message("Bytes that rot")
+        let id = try bench.server.deliver(text, to: ["alice@example.com"])[0].itemID
+        let log = try FileDescriptor.open(bench.server.redoLog.log, .readWrite)
+        try log.closeAfter {
+            var bytes = [UInt8](repeating: 0, count: Int(try log.seek(offset: 0, from: .end)))
+            _ = try bytes.withUnsafeMutableBytes { try log.read(fromAbsoluteOffset: 0, into: $0) }
+            let place = try #require(bytes.firstRange(of: Array("Hello".utf8))).lowerBound
+            _ = try log.writeAll(toAbsoluteOffset: Int64(place), "Jello".utf8)
+        }
+        try bench.backUp()
+        #expect(try content(id, in: bench) == text)
+    }
+
+    @Test("A content that is not the one its row names is taken from the server by the scan")
+    func wrongContent() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        try bench.backUp()
+        let text = message("Right")
+        let id = try bench.server.deliver(text, to: ["alice@example.com"])[0].itemID
+        try bench.backUp()
+        let store = try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id)
+        var state = try #require(try store.item(bench.alice.accountID, id).flatMap { ItemState(indexed: $0) })
+        state.blob = try store.stageBlob(message("Wrong"))
+        try store.append(
+            StoreTransaction(
+                account: bench.alice.accountID, time: WallClock.milliseconds,
+                states: [state.newState(account: bench.alice.accountID)]))
+        try store.commit()
+        try store.close()
+        #expect(try content(id, in: bench) != text)
+        try bench.backUp { engine in
+            let statistics = try engine.scan(account: "alice@example.com")
+            #expect(statistics.newFiles == 1 && statistics.newMetadata == 1)
+        }
+        #expect(try content(id, in: bench) == text)
+    }
+
     @Test("R15: presumed deletions become certain only where that is asked for and the server really has the item no more")
     func confirms() throws {
         let bench = try Bench()

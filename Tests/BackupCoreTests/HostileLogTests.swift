@@ -26,6 +26,19 @@ struct HostileLogTests {
         #expect(try !bench.reasons(LogBench.bob).contains { $0.contains("content") })
     }
 
+    @Test("A body whose bytes are not those of its digest is kept where nothing better is, and its account is marked")
+    func wrongDigest() throws {
+        let bench = try LogBench()
+        let body = Array("Subject: Rotten\r\n\r\nJello\r\n".utf8)
+        let right = Array("Subject: Rotten\r\n\r\nHello\r\n".utf8).withUnsafeBytes { BlobID(of: $0) }
+        try bench.message(300, body, digest: LogText(right.description))
+        try bench.backUp()
+        let state = try #require(try bench.item(300))
+        #expect(state.blob?.id == body.withUnsafeBytes { BlobID(of: $0) } && state.row.blobDigest == right.description)
+        #expect(state.doubts == ["content: the bytes are not those of the digest"])
+        #expect(try bench.reasons().contains { $0.contains("not those of the digest") })
+    }
+
     @Test("A mail that itself begins like gzip is its own content, where the digest says so")
     func gzipLikeContent() throws {
         let bench = try LogBench()

@@ -68,6 +68,9 @@ extension MailboxChange {
         state.blob = content?.blob
         state.doubts.removeAll { $0.hasPrefix("content:") }
         if content == nil { state.doubts.append("content: neither the log nor the server's store had it") }
+        if let content, content.blob.id != BlobID(digest) ?? content.blob.id {
+            state.doubts.append("content: the bytes are not those of the digest")
+        }
         if let summary = content?.summary {
             summary.fill(&state.row)
             if summary.hasCalendar, !message.noICal { state.row.flags.insert(.invite) }

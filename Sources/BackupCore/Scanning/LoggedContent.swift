@@ -29,7 +29,7 @@ extension RealTimeScanner {
     func takeShared(_ stored: StoreIncomingBlob, _ transaction: CommittedTransaction) throws {
         guard let path = stored.path, let body = stored.body else { return }
         let logged = try intake(body, size: Int64(stored.size), digest: stored.digest, of: transaction, summarising: true)
-        if let problem = logged.problem { note(problem) }
+        if let problem = logged.problem { return note(problem) }
         guard let content = logged.content else { return }
         shared.add(content, path: path, digest: stored.digest ?? "", recipients: stored.mailboxIDs?.count ?? 1)
     }
@@ -37,12 +37,11 @@ extension RealTimeScanner {
     private func content(
         of message: CreateMessage, _ transaction: CommittedTransaction, summarising: Bool
     ) throws -> LoggedContent {
-        var problem = "the log's record of the shared message is gone"
+        var logged = LoggedContent(problem: "the log's record of the shared message is gone")
         if let body = message.body {
-            let logged = try intake(
+            logged = try intake(
                 body, size: message.size, digest: message.digest, of: transaction, summarising: summarising)
-            guard let reason = logged.problem else { return logged }
-            problem = reason
+            if logged.problem == nil { return logged }
         } else if let content = shared.take(path: message.path, digest: message.digest) {
             return LoggedContent(content: content)
         }
@@ -56,8 +55,10 @@ extension RealTimeScanner {
         } catch let error as StoreError {
             throw error
         } catch {
+            // Damaged bytes are better than none.
             return LoggedContent(
-                problem: "the content of item \(message.itemID) is neither in the log (\(problem)) "
+                content: logged.content,
+                problem: "the content of item \(message.itemID) is neither in the log (\(logged.problem ?? "")) "
                     + "nor in the server's store: \(error)")
         }
     }
@@ -71,14 +72,19 @@ extension RealTimeScanner {
     /// Brings a body of the log into the backup path.
     ///
     /// One that is not as long as its record says is compressed (formats/zimbra-redolog.md, section 4.2). If it does not
-    /// decompress, the digest tells whether the bytes are the content themselves.
+    /// decompress, the digest tells whether the bytes are the content themselves. A digest of 44 characters is that of the
+    /// content (section 9): where it is another's, the bytes come with the problem.
     private func intake(
         _ body: Body, size: Int64, digest: LogText?, of transaction: CommittedTransaction, summarising: Bool
     ) throws -> LoggedContent {
         let intake = ContentIntake(store: store)
         do {
             let reader = try transaction.file.openBody(body, uncompressedSize: size)
-            return LoggedContent(content: try intake.take(summarising: summarising, reader))
+            let content = try intake.take(summarising: summarising, reader)
+            let isAnother = digest.flatMap { BlobID($0.string) }.map { $0 != content.blob.id } ?? false
+            return LoggedContent(
+                content: content,
+                problem: isAnother ? "\(transaction.file.path) at \(body.offset): the bytes are not those of the digest" : nil)
         } catch let error as RedoLogError where error.concernsOneBody {
             if error.code == .bodyDamaged, let digest, digest.string.utf8.count == 44 {
                 let plain = try intake.take(

@@ -48,7 +48,7 @@ struct MailboxScan {
     private static let batch = 500
 
     let source: any MailSource
-    let store: StoreWriter
+    let store: any StoreWriting
     let account: AccountEntry
     /// When the scan began, milliseconds since the epoch: the time of its states.
     let time: Int64
@@ -104,7 +104,10 @@ struct MailboxScan {
         }
         func content(of row: ItemRow, before: ItemState?) throws -> BlobReference? {
             guard let digest = row.blobDigest, !digest.isEmpty else { return nil }
-            if let before, before.row.blobDigest == digest, let blob = before.blob { return blob }
+            // Where the log's body was damaged, the content is not the one that the row names.
+            if let before, before.row.blobDigest == digest, let blob = before.blob, blob.id == BlobID(digest) ?? blob.id {
+                return blob
+            }
             let location = BlobLocation(
                 mailboxID: life.mailboxID, itemID: row.id, modContent: row.modContent, locator: row.locator, size: row.size,
                 digest: digest)
