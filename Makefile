@@ -3,7 +3,7 @@
 # The data sets beside the project, or those among the tests' fixtures.
 DATASET ?= Tests/BackupCoreTests/Fixtures/small
 
-.PHONY: demo test conformance kill lives torture faults build release packages clean
+.PHONY: demo test conformance kill lives storms torture faults build release packages clean
 
 ## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
 demo: packages
@@ -26,6 +26,11 @@ kill: build
 N ?= 1000
 lives: packages
 	@swift run -c release --quiet Lives $(N)
+
+## storms: LIVES seeded lives whose backup crashes and fails at random, and whose log is rotated and damaged
+LIVES ?= 1000
+storms: packages
+	@swift run -c release --quiet Lives storms $(LIVES)
 
 ## torture: a crash at each of POINTS calls of random work; SEED=s CALL=c repeats one
 POINTS ?= 100000

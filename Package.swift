@@ -84,7 +84,9 @@ let package = Package(
         .executableTarget(name: "Lives", dependencies: ["LifeChecks"], path: "Benchmarks/Lives"),
 
         // What the tests and `make lives` share.
-        .target(name: "LifeChecks", dependencies: ["BackupCore", "BackupStore", "SandboxServer"], path: "Tests/LifeChecks"),
+        .target(
+            name: "LifeChecks", dependencies: ["BackupCore", "BackupStore", "BackupStoreTesting", "SandboxServer"],
+            path: "Tests/LifeChecks"),
         .executableTarget(
             name: "Conformance",
             dependencies: ["BackupCore", "SandboxServer", .product(name: "SystemPackage", package: "swift-system")],

@@ -1,54 +1,93 @@
 // Seeded lives of a server, each backed up, selected and restored as of random moments, and compared with the tables noted then.
 //
-//     make lives N=1000      (swift run -c release Lives [lives = 100] [first seed = 1])
+//     make lives N=1000          (swift run -c release Lives [lives = 100] [first seed = 1])
+//     make storms LIVES=1000     (swift run -c release Lives storms [lives = 100] [first seed = 1]): in bad weather (StormCheck)
 //
-// As many lives at a time as there are processors, in memory where there is a file system for that: a power failure is no part
-// of it.
+// As many lives at a time as there are processors, in memory where there is a file system for that: the power failures of storms
+// are a simulated disk's.
 
 import Foundation
 import LifeChecks
 import Synchronization
 import SystemPackage
 
-let count = CommandLine.arguments.count > 1 ? Int(CommandLine.arguments[1]) ?? 100 : 100
-let first = CommandLine.arguments.count > 2 ? UInt64(CommandLine.arguments[2]) ?? 1 : 1
+let storms = CommandLine.arguments.dropFirst().first == "storms"
+let numbers = CommandLine.arguments.dropFirst(storms ? 2 : 1).map { UInt64($0) ?? 0 }
+guard !numbers.contains(0) else {
+    print("usage: Lives [storms] [LIVES [FIRST SEED]]")
+    exit(2)
+}
+let count = numbers.first ?? 100
+let first = numbers.dropFirst().first ?? 1
 
 let memory = URL(filePath: "/dev/shm")
 let isInMemory = ProcessInfo.processInfo.environment["TMPDIR"] == nil && FileManager.default.isWritableFile(atPath: memory.path)
 let home = (isInMemory ? memory : FileManager.default.temporaryDirectory).appending(path: "zxbackup-lives-\(getpid())")
 try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
 
-struct Sum {
-    var outcome = LifeCheck.Outcome()
-    var done = 0
-}
-let sum = Mutex(Sum())
-let next = Atomic<UInt64>(first)
-let end = first + UInt64(max(0, count))
-
-DispatchQueue.concurrentPerform(iterations: ProcessInfo.processInfo.activeProcessorCount) { _ in
-    while true {
-        let seed = next.add(1, ordering: .relaxed).oldValue
-        guard seed < end else { return }
-        let folder = home.appending(path: "\(seed)")
-        defer { try? FileManager.default.removeItem(at: folder) }  // A temporary folder.
-        var one = LifeCheck.Outcome()
-        do {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            one = try LifeCheck(seed: seed).run(in: FilePath(folder.path))
-        } catch {
-            one.differences = ["seed \(seed): \(error)"]
-        }
-        sum.withLock { sum in
-            for difference in one.differences { print(difference) }
-            sum.outcome += one
-            sum.done += 1
-            if sum.done % 50 == 0 { print("\(sum.done) lives, \(sum.outcome.items) items compared") }
+/// Lives lives, several at a time, and prints now and then what came of them so far.
+func live<Outcome: Sendable>(
+    _ empty: Outcome, _ one: @Sendable @escaping (UInt64, FilePath) -> Outcome,
+    adding: @Sendable @escaping (inout Outcome, Outcome) -> Void, saying: @Sendable @escaping (Outcome) -> String
+) -> Outcome {
+    let sum = Mutex((outcome: empty, done: 0))
+    let next = Atomic<UInt64>(first)
+    DispatchQueue.concurrentPerform(iterations: ProcessInfo.processInfo.activeProcessorCount) { _ in
+        while true {
+            let seed = next.add(1, ordering: .relaxed).oldValue
+            guard seed < first + count else { return }
+            let folder = home.appending(path: "\(seed)")
+            defer { try? FileManager.default.removeItem(at: folder) }  // A temporary folder.
+            try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)  // Else the life says so.
+            let outcome = one(seed, FilePath(folder.path))
+            sum.withLock { sum in
+                adding(&sum.outcome, outcome)
+                sum.done += 1
+                if sum.done % 50 == 0 { print("\(sum.done) lives, \(saying(sum.outcome))") }
+            }
         }
     }
+    return sum.withLock { $0.outcome }
+}
+
+let problems: [String]
+if storms {
+    let outcome = live(StormCheck.Outcome()) { seed, folder in
+        var outcome = StormCheck.Outcome()
+        do {
+            outcome = try StormCheck(seed: seed).run(in: folder)
+        } catch {
+            outcome.broken = ["seed \(seed): \(error)"]
+        }
+        outcome.broken.forEach { print($0) }
+        return outcome
+    } adding: {
+        $0 += $1
+    } saying: {
+        "\($0.crashes) crashes"
+    }
+    problems = outcome.broken.filter { !$0.hasPrefix("    ") }
+    print(
+        "storms: \(count) lives, \(outcome.crashes) crashes, \(outcome.errors) errors, \(outcome.serverCrashes) crashes of the "
+            + "server, \(outcome.damages) damages of its log; \(outcome.selections) mailboxes compared, \(outcome.marked) of them "
+            + "marked for a scan, \(problems.count) invariants broken")
+} else {
+    let outcome = live(LifeCheck.Outcome()) { seed, folder in
+        var outcome = LifeCheck.Outcome()
+        do {
+            outcome = try LifeCheck(seed: seed).run(in: folder)
+        } catch {
+            outcome.differences = ["seed \(seed): \(error)"]
+        }
+        outcome.differences.forEach { print($0) }
+        return outcome
+    } adding: {
+        $0 += $1
+    } saying: {
+        "\($0.items) items compared"
+    }
+    problems = outcome.differences.filter { !$0.hasPrefix("    ") }
+    print("lives: \(count) lives, \(outcome.restores) restores, \(problems.count) differences")
 }
 try? FileManager.default.removeItem(at: home)  // A temporary folder.
-let outcome = sum.withLock { $0.outcome }
-let differences = outcome.differences.filter { !$0.hasPrefix("    ") }.count
-print("lives: \(count) lives, \(outcome.restores) restores, \(differences) differences")
-exit(differences == 0 ? 0 : 1)
+exit(problems.isEmpty ? 0 : 1)

@@ -16,7 +16,7 @@ public final class BackupEngine {
     private static let checkpointInterval = Duration.seconds(30)
 
     private let source: any MailSource
-    let store: StoreWriter
+    let store: any StoreWriting
     private let logger: Logger
     let scanner: RealTimeScanner
     private var lastCheckpoint = ContinuousClock.now
@@ -38,7 +38,7 @@ public final class BackupEngine {
     ///   not tell of them, so that their changes are dated up to this much too late.
     /// - Throws: `CoreError` when the backup path belongs to another server (R8); what opening the log throws.
     public init(
-        source: any MailSource, store: StoreWriter, logger: Logger = Logger(label: "zxbackup"),
+        source: any MailSource, store: any StoreWriting, logger: Logger = Logger(label: "zxbackup"),
         directoryInterval: Duration = .seconds(60)
     ) throws {
         let owner = try store.info().serverID

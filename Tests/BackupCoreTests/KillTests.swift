@@ -1,5 +1,6 @@
 import BackupStore
 import Foundation
+import LifeChecks
 import SandboxServer
 import Synchronization
 import Testing
@@ -75,8 +76,10 @@ struct KillTests {
         #expect(sequences == sequences.sorted(), "what was durable was lost; seed \(seed)")
         let differences = try bench.differences()
         #expect(differences == [], "seed \(seed)")
-        let doubled = try doubled(bench)
-        #expect(doubled == [], "seed \(seed)")
+        let reader = try StoreReader(opening: bench.backupPath)
+        defer { reader.close() }
+        let problems = try HistoryProblems.find(in: reader)
+        #expect(problems == [], "seed \(seed)")
         print("killed \(kills) times, seed \(seed): \(sequences.last ?? 0) transactions; on the way \(sequences.dropLast())")
     }
 
@@ -124,23 +127,5 @@ struct KillTests {
         try bench.backUp()
         let differences = try bench.differences()
         #expect(differences == [])
-    }
-
-    /// States that are there twice, out of order, or damaged.
-    private func doubled(_ bench: Bench) throws -> [String] {
-        let reader = try StoreReader(opening: bench.backupPath)
-        defer { reader.close() }
-        var found: [String] = []
-        for account in [bench.alice.accountID, bench.bob.accountID] {
-            for item in try reader.items(account, .all) {
-                let history = try reader.history(of: item.key)
-                if !history.damage.isEmpty { found.append("\(item.key): damaged") }
-                let changes = history.lines.filter { $0.kind == "redolog" }.map { "\($0.generation).\($0.change ?? -1)" }
-                if Set(changes).count != changes.count { found.append("\(item.key): \(changes)") }
-                let sequences = history.lines.map(\.sequence)
-                if zip(sequences, sequences.dropFirst()).contains(where: { $0 >= $1 }) { found.append("\(item.key): order of \(sequences)") }
-            }
-        }
-        return found
     }
 }

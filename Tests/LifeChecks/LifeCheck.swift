@@ -2,7 +2,6 @@ import BackupCore
 import BackupStore
 import RedoLog
 import SandboxServer
-import Synchronization
 import SystemPackage
 
 /// A seeded life of a server, backed up and compared with what its tables held at random moments.
@@ -49,7 +48,8 @@ public struct LifeCheck: Sendable {
 
     /// Lives the life in an empty folder and compares.
     public func run(in folder: FilePath) throws -> Outcome {
-        let (server, clock) = try makeServer(folder)
+        let clock = LifeClock()
+        let server = try SandboxServer.create(at: folder.appending("server"), options: clock.options)
         var generator = SeededGenerator(seed: seed ^ 0x11FE)
         var life = try SandboxLife(on: server, seed: seed, accounts: Self.accounts)
         life.changesAccounts = true
@@ -67,7 +67,7 @@ public struct LifeCheck: Sendable {
             if Int.random(in: 1...40, using: &generator) == 1 { try server.rollOver() }
             // A new mailbox's system folders are in no log: the look at the server comes at once, as in a running service.
             if Int.random(in: 1...30, using: &generator) == 1 || event.beginsMailbox { try engine.catchUp() }
-            clock.withLock { $0 += Int64.random(in: 1...2000, using: &generator) }
+            clock.advance(Int64.random(in: 1...2000, using: &generator))
             guard places.contains(place) else { continue }
             for row in try server.mailboxes() {
                 let earlier = notes.filter { $0.mailbox == row.id }
@@ -102,24 +102,5 @@ public struct LifeCheck: Sendable {
         }
         if !outcome.differences.isEmpty { outcome.differences += events.enumerated().map { "    \($0 + 1) \($1)" } }
         return outcome
-    }
-
-    private func makeServer(_ folder: FilePath) throws -> (SandboxServer, Clock) {
-        let clock = Clock()
-        var options = SandboxServer.Options()
-        options.clock = {
-            clock.withLock {
-                $0 += 1
-                return $0
-            }
-        }
-        return (try SandboxServer.create(at: folder.appending("server"), options: options), clock)
-    }
-
-    /// Milliseconds; moved on by hand.
-    private final class Clock: Sendable {
-        private let time = Mutex<Int64>(1_795_425_774_937)
-
-        func withLock<Result>(_ body: (inout Int64) -> Result) -> Result { time.withLock { body(&$0) } }
     }
 }

@@ -8,7 +8,7 @@ struct ContentIntake {
     /// How much of a message is looked at for its row's derived columns.
     private static let summarised = 256 * 1024
 
-    let store: StoreWriter
+    let store: any StoreWriting
 
     /// Stages bytes that a reader hands out.
     ///

@@ -16,7 +16,7 @@ final class RealTimeScanner {
     static let repeatedReason = "the server recovered from a crash and repeated changes under their old numbers"
 
     let source: any MailSource
-    let store: StoreWriter
+    let store: any StoreWriting
     let logger: Logger
     let follower: LogFollower
     var shared: SharedBodies
@@ -44,7 +44,7 @@ final class RealTimeScanner {
     var statistics = FollowStatistics()
 
     /// - Throws: what opening the log or reading the committed position throws.
-    init(source: any MailSource, store: StoreWriter, logger: Logger, directoryInterval: Duration = .seconds(60)) throws {
+    init(source: any MailSource, store: any StoreWriting, logger: Logger, directoryInterval: Duration = .seconds(60)) throws {
         self.directoryInterval = directoryInterval
         self.source = source
         self.store = store

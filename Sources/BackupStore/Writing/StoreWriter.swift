@@ -11,7 +11,7 @@ public typealias StoreWriter = FileStoreWriter<PosixFileSystem>
 /// ``append(_:)`` that cost earlier transactions of the group, the writer refuses to go on until ``rollback()`` is called.
 ///
 /// Blocking. Safe to call from any thread; blobs may be staged by several threads at a time.
-public final class FileStoreWriter<Files: FileSystem>: StoreReading, @unchecked Sendable {
+public final class FileStoreWriter<Files: FileSystem>: StoreWriting, @unchecked Sendable {
     // Unchecked: `lock` guards everything that changes.
 
     let files: Files

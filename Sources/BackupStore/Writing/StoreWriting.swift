@@ -1,0 +1,41 @@
+import SystemPackage
+
+/// Writing a backup path, whatever file system it lies on: what the engine needs of a ``FileStoreWriter``.
+///
+/// Blocking; safe to call from any thread. Errors are ``StoreError``.
+public protocol StoreWriting: StoreReading {
+    /// The backup path.
+    var backupPath: FilePath { get }
+    /// The last committed sequence.
+    var lastSequence: UInt64 { get }
+    /// The last committed source position (R4).
+    var position: String? { get }
+
+    /// Adds a transaction to the group at hand.
+    /// - Returns: the commit sequence it will have.
+    @discardableResult
+    func append(_ transaction: StoreTransaction) throws -> UInt64
+    /// Begins a transaction too large for memory; its `states` may be empty or a first part.
+    @discardableResult
+    func begin(_ transaction: StoreTransaction) throws -> UInt64
+    /// Adds a state to the open transaction.
+    func add(_ state: NewState) throws
+    /// Completes the open transaction.
+    func end() throws
+    /// Drops what was appended since the last commit. Blobs stay staged.
+    func rollback() throws
+    /// Makes everything appended durable.
+    func commit() throws
+    /// Makes histories durable and seals the journal's segment (R5). Commits nothing.
+    func checkpoint() throws
+    /// Makes the index anew from histories and journal.
+    func rebuildIndex() throws
+    /// Streams a blob in: compressed, verified, pinned (R1); durable with the next ``commit()``.
+    /// - Parameter source: fills the buffer and returns the count, 0 at the end.
+    /// - Returns: the reference to name in states. Equal bytes are kept once.
+    func stageBlob(_ source: ByteSource) throws -> BlobReference
+    /// Compresses contents from now on at another level, 1 to 9.
+    func setCompressionLevel(_ level: Int)
+    /// Makes a checkpoint and gives the lock back. What was not committed is dropped.
+    func close() throws
+}
