@@ -21,6 +21,12 @@ final class SimulatedNode {
         self.inode = inode
     }
 
+    /// The same, without what is in a folder.
+    init(twin node: SimulatedNode) {
+        (isFolder, inode, modified) = (node.isFolder, node.inode, node.modified)
+        (content, durableContent, dirty) = (node.content, node.durableContent, node.dirty)
+    }
+
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
         guard bytes.count > 0 else { return }
         let end = offset + bytes.count

@@ -2,7 +2,7 @@
 public enum Survival: Sendable, CustomStringConvertible {
     /// Only what was synced: data by fsync, fdatasync or syncfs, names by a sync of their folder.
     case synced
-    /// Everything: only the process died.
+    /// Everything: only the process died. What was not synced still waits for it.
     case everything
     /// Of what was not synced a part that follows from the seed: sectors in any order, lengths without bytes, names that are
     /// there, not yet there, or there again.
@@ -25,6 +25,7 @@ struct CrashedDisk {
 
     private let survival: Survival
     private var generator: SeededGenerator
+    private var twins: [ObjectIdentifier: SimulatedNode] = [:]
 
     init(_ survival: Survival) {
         self.survival = survival
@@ -32,13 +33,13 @@ struct CrashedDisk {
     }
 
     mutating func copy(of node: SimulatedNode) -> SimulatedNode {
+        if case .everything = survival { return twin(of: node) }
         let copy = SimulatedNode(isFolder: node.isFolder, inode: node.inode)
         copy.modified = node.modified
         copy.content =
             switch survival {
             case .synced: node.durableContent
-            case .everything: node.content
-            case .random: mixed(node.durableContent, node.content)
+            default: mixed(node.durableContent, node.content)
             }
         copy.durableContent = copy.content
         for name in Set(node.entries.keys).union(node.durableEntries.keys).sorted() {
@@ -47,13 +48,22 @@ struct CrashedDisk {
             let chosen =
                 switch survival {
                 case .synced: before
-                case .everything: after
-                case .random: before === after || Bool.random(using: &generator) ? after : before
+                default: before === after || Bool.random(using: &generator) ? after : before
                 }
             if let chosen { copy.entries[name] = self.copy(of: chosen) }
         }
         copy.durableEntries = copy.entries
         return copy
+    }
+
+    /// The same file or folder for another process; one that has two names keeps both.
+    private mutating func twin(of node: SimulatedNode) -> SimulatedNode {
+        if let known = twins[ObjectIdentifier(node)] { return known }
+        let twin = SimulatedNode(twin: node)
+        twins[ObjectIdentifier(node)] = twin
+        for (name, child) in node.entries { twin.entries[name] = self.twin(of: child) }
+        for (name, child) in node.durableEntries { twin.durableEntries[name] = self.twin(of: child) }
+        return twin
     }
 
     /// A length between the two, and each sector old or new; where nothing was written yet, zeros.

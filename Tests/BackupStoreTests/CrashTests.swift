@@ -151,6 +151,40 @@ struct CrashTests {
         return true
     }
 
+    @Test(
+        "R10: what a process wrote that ended on a failed sync is made durable by the next one",
+        arguments: [true, false])
+    func failedSyncOfAnEarlierProcess(reliableSyncfs: Bool) throws {
+        let folder = TemporaryFolder()
+        let path = folder.appending("backup")
+        for folder in [path, path.appending("index")] { try PosixFileSystem().makeFolder(folder) }
+        let disk = SimulatedFileSystem(base: path, reliableSyncfs: reliableSyncfs)
+        try FileStoreWriter.create(path, serverID: "server-1", files: disk)
+        let first = try FileStoreWriter(opening: path, serverID: "server-1", files: disk)
+        // The checkpoint's sync, or that of the new history's folder.
+        var failed = ""
+        disk.failing = { what in
+            guard failed.isEmpty, what.hasPrefix("sync"), reliableSyncfs ? what.hasPrefix("syncfs") : what.contains("accounts") else {
+                return nil
+            }
+            failed = what
+            return .ioError
+        }
+        try first.append(message(257, time: 1, change: 1, position: "a"))
+        try first.commit()
+        do { try first.checkpoint() } catch is StoreError {}
+        first.abandon()
+        #expect(!failed.isEmpty)
+
+        let second = disk.afterCrash(.everything)
+        let next = try FileStoreWriter(opening: path, serverID: "server-1", files: second)
+        try next.close()
+        let third = try FileStoreReader(opening: path, files: second.afterCrash(.synced))
+        defer { third.close() }
+        let history = try third.history(of: .item(account: account, id: 257))
+        #expect(history.lines.count == 1 && history.damage.isEmpty, "\(failed): \(history)")
+    }
+
     @Test("R1, R3, R5, R6: a crash that loses all that was not synced loses nothing committed")
     func loseUnsynced() throws {
         var call = 1

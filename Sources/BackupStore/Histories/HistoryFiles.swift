@@ -38,6 +38,18 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
         }
     }
 
+    /// Makes durable what an earlier process wrote of a history: it may have died between the write and the sync.
+    ///
+    /// Where one syncfs does that at the checkpoint, there is nothing to do.
+    func makeDurable(_ key: HistoryKey) throws {
+        guard syncsEach else { return }
+        let place = path.history(key)
+        let file = try files.open(place, .update)
+        defer { file.close() }
+        try file.sync()
+        try syncFolders(place.removingLastComponent())
+    }
+
     /// Removes a history, whole (purge).
     func remove(_ key: HistoryKey) throws {
         let place = path.history(key)
@@ -50,8 +62,14 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
     private func makeFolders(_ folder: FilePath) throws {
         try files.makeFolders(folder, below: path.root)
         guard syncsEach else { return }
-        var above = folder
-        while above != path.root, above.removeLastComponent() { try files.syncFolder(above) }
+        try syncFolders(folder.removingLastComponent())
+    }
+
+    /// Syncs a folder and those above it, up to the backup path.
+    private func syncFolders(_ folder: FilePath) throws {
+        var folder = folder
+        try files.syncFolder(folder)
+        while folder != path.root, folder.removeLastComponent() { try files.syncFolder(folder) }
     }
 
     /// What became of one line of a history file.
@@ -128,7 +146,8 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
     /// Lines up to the sequence `floor` were durable at the checkpoint: bad lines before the last of them are damage, which is
     /// reported and stays; nothing before it is ever cut. Lines beyond `limit` belong to no transaction that the journal of a
     /// copy knows and are cut (R7). With `fromFloor`, everything behind the floor is cut: after a failed sync, what the page
-    /// cache shows proves nothing (R10).
+    /// cache shows proves nothing (R10). What stays behind the floor is written once more: the process before may have died
+    /// with such an error, and the kernel counts its pages as clean.
     func repair(_ key: HistoryKey, floor: UInt64, limit: UInt64, fromFloor: Bool, dryRun: Bool = false) throws -> Repair {
         var repair = Repair()
         var durableTail = HistoryTail()
@@ -171,15 +190,17 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
                 cut = (durableEnd, Damage(.tornTail, file: path.relativeHistory(key), offset: durableEnd, reason: reason))
             }
         }
+        let good = cut?.offset ?? end
+        if !dryRun, cut != nil || good > durableEnd {
+            let file = try files.open(path.history(key), .update)
+            defer { file.close() }
+            if let cut { try file.truncate(to: cut.offset) }
+            try file.writeAgain(durableEnd..<max(durableEnd, good))
+            if syncsEach { try file.sync() }
+        }
         guard let cut else { return repair }
         repair.cut = cut.damage
         repair.cut?.length = end - cut.offset
-        if !dryRun {
-            let file = try files.open(path.history(key), .update)
-            defer { file.close() }
-            try file.truncate(to: cut.offset)
-            if syncsEach { try file.sync() }
-        }
         return repair
     }
 
@@ -216,6 +237,21 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
 }
 
 extension OpenFile {
+    /// Writes bytes again as they are, so that the next sync has something to do.
+    fileprivate func writeAgain(_ range: Range<Int64>) throws {
+        guard !range.isEmpty else { return }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(min(Int64(range.count), 1 << 18)), alignment: 16)
+        defer { buffer.deallocate() }
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let wanted = Int(min(Int64(buffer.count), range.upperBound - offset))
+            let count = try readFully(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: offset)
+            guard count > 0 else { return }  // Cut by somebody else: what is missing is appended from the journal.
+            try write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), at: offset)
+            offset += Int64(count)
+        }
+    }
+
     /// Whether the byte before an offset ends a line.
     fileprivate func endsWithNewline(at offset: Int64) throws -> Bool {
         var last: UInt8 = 0

@@ -68,6 +68,7 @@ struct Recovery<Files: FileSystem> {
             case .line(let key, let bytes):
                 guard let (line, _, next) = HistoryCoding.decode(bytes), line.sequence > floor else { return }
                 var tail: HistoryTail
+                let isNew = tails[key] == nil
                 if let known = tails[key] {
                     tail = known
                 } else {
@@ -89,6 +90,7 @@ struct Recovery<Files: FileSystem> {
                     counts.appended += 1
                     tail = next
                 }
+                if isNew { try histories.makeDurable(key) }
                 tails[key] = tail
             case .end: counts.transactions += 1
             case .removal(let key):
