@@ -98,6 +98,25 @@ struct AccountScanTests {
         #expect(try content(id, in: bench) == text)
     }
 
+    @Test("A document that the backup lost comes back with its former versions, as one line of its history")
+    func document() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        try bench.backUp()
+        let id = try bench.alice.saveDocument(Array("one".utf8), named: "plan.txt")
+        try bench.alice.addRevision(Array("two".utf8), to: id)
+        try bench.backUp()
+        try forget(id, of: bench.alice.accountID, presumed: false, in: bench)
+        try bench.backUp { engine in _ = try engine.scan(account: "alice@example.com") }
+        let reader = try StoreReader(opening: bench.backupPath)
+        defer { reader.close() }
+        let history = try reader.history(of: .item(account: bench.alice.accountID, id: id))
+        #expect(history.damage == [] && history.lines.count == 4)
+        let state = try #require(try reader.item(bench.alice.accountID, id).flatMap { ItemState(indexed: $0) })
+        #expect(!state.deleted && state.revisions.count == 1 && state.revisions[0].blob != nil)
+        #expect(try bench.differences() == [])
+    }
+
     @Test("R15: presumed deletions become certain only where that is asked for and the server really has the item no more")
     func confirms() throws {
         let bench = try Bench()

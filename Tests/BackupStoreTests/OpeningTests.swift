@@ -273,9 +273,17 @@ struct OpeningTests {
         }
         let reserved = NewState(key: .accountInfo(account), fields: ["seq": 1])
         #expect(code { try writer.append(StoreTransaction(account: account, time: 1, states: [reserved])) } == .invalidInput)
+        let twice = message(1, time: 1, change: 1).states + message(1, folder: 5, time: 1, change: 1).states
+        #expect(code { try writer.append(StoreTransaction(account: account, time: 1, states: twice)) } == .invalidInput)
         try writer.append(message(1, time: 1, change: 1))
         try writer.commit()
         #expect(writer.lastSequence == 1)
+        try writer.begin(StoreTransaction(account: account, time: 2))
+        try writer.add(twice[0])
+        #expect(code { try writer.add(twice[1]) } == .invalidInput)
+        try writer.end()
+        try writer.commit()
+        #expect(try writer.history(of: twice[0].key).lines.count == 2)
         try writer.close()
         #expect(code { try writer.append(message(1, time: 1, change: 1)) } == .closed)
     }

@@ -85,6 +85,8 @@ struct MailboxScan {
         var dumpster = Set<Int64>()
         let intake = ContentIntake(store: store)
         var revisions: [Int64: [ItemState.Revision]] = [:]
+        // Documents that differ, where all is one transaction: their revisions come later, and it may have one state of each.
+        var documents: [Int64: ItemState] = [:]
         var sections: [String: String] = [:]
 
         func flush(_ last: StoreTransaction? = nil) throws {
@@ -142,8 +144,10 @@ struct MailboxScan {
                     state.doubts.append("content: \(error)")
                     statistics.report("item \(row.id) of \(account.name): \(error)")
                 }
-                if row.type == .document || row.type == .wiki { state.revisions = before?.revisions ?? [] }
-                if try differs(state, life) { try write(state) }
+                let isDocument = row.type == .document || row.type == .wiki
+                if isDocument { state.revisions = before?.revisions ?? [] }
+                guard try differs(state, life) else { break }
+                if isDocument, isOpen { documents[row.id] = state } else { try write(state) }
             case .revision(let row):
                 let known = try current(row.itemID)?.revisions.first { $0.row == row }
                 if let known {
@@ -171,10 +175,11 @@ struct MailboxScan {
 
         if !pending.isEmpty { try flush() }
         for (id, list) in revisions {
-            guard var state = try current(id), state.revisions != list else { continue }  // Also those just written.
+            guard var state = try documents[id] ?? current(id), state.revisions != list else { continue }  // Also those just written.
             state.revisions = list
-            try write(state)
+            documents[id] = state
         }
+        for state in documents.values { try write(state) }
         // What the server has no more ends, one by one (R12).
         try store.items(account.id, .alive) { indexed in
             guard var state = ItemState(indexed: indexed), !seen.contains(state.row.id) else { return }

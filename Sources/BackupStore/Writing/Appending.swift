@@ -8,6 +8,10 @@ extension FileStoreWriter {
     public func append(_ transaction: StoreTransaction) throws -> UInt64 {
         try working("appending a transaction") {
             for state in transaction.states { _ = try check(state) }
+            if transaction.states.count > 1 {
+                var keys: Set<HistoryKey> = []
+                for state in transaction.states where !keys.insert(state.key).inserted { throw twice(state.key) }
+            }
             let sequence = try begin(transaction)
             for state in transaction.states { try add(state) }
             try end()
@@ -46,10 +50,11 @@ extension FileStoreWriter {
             guard let header = group.open else { throw invalid("no transaction is open") }
             var state = state
             state.blobs = try check(state)
+            let tail = try droppingOnError { try index.use("looking for the last line") { try $0.tail(of: state.key) } }
+            guard tail.sequence < header.sequence else { throw twice(state.key) }
             try droppingOnError {
                 let start = group.bytes.count
                 try index.use("appending a state of \(state.key)") { statements in
-                    let tail = try statements.tail(of: state.key)
                     let next = HistoryCoding.encode(state, header, after: tail, into: &group.bytes)
                     try group.bytes.withUnsafeBytes { bytes in
                         let line = HistoryLine(
@@ -152,9 +157,9 @@ extension FileStoreWriter {
         }
     }
 
-    func droppingOnError(_ body: () throws -> Void) throws {
+    func droppingOnError<Result>(_ body: () throws -> Result) throws -> Result {
         do {
-            try body()
+            return try body()
         } catch {
             hasUnnoticedLoss = group.transactions > 0
             abandonGroup(.materialisation)
@@ -186,6 +191,9 @@ extension FileStoreWriter {
         dropGroup()
         if mustReopen != .sync { mustReopen = reason }
     }
+
+    /// A history has at most one line of a transaction: its lines are told apart by the sequence.
+    private func twice(_ key: HistoryKey) -> StoreError { invalid("two states of \(key) in one transaction") }
 
     func invalid(_ what: String) -> StoreError {
         StoreError(.invalidInput, doing: "appending a transaction", subject: what)
