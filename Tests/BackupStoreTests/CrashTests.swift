@@ -151,6 +151,33 @@ struct CrashTests {
         return true
     }
 
+    @Test("R1: a blob's folder that a process made and did not sync is made durable by the next one")
+    func unsyncedFolderOfAnEarlierProcess() throws {
+        let folder = TemporaryFolder()
+        let path = folder.appending("backup")
+        for folder in [path, path.appending("index")] { try PosixFileSystem().makeFolder(folder) }
+        let disk = SimulatedFileSystem(base: path, reliableSyncfs: false)
+        try FileStoreWriter.create(path, serverID: "server-1", files: disk)
+        func deliver(_ writer: FileStoreWriter<SimulatedFileSystem>) throws {
+            let blob = try writer.stageBlob(Array("Subject: Hello\r\n\r\n".utf8))
+            try writer.append(message(257, time: 1, change: 1, blob: blob, position: "a"))
+            try writer.commit()
+        }
+        let first = try FileStoreWriter(opening: path, serverID: "server-1", files: disk)
+        disk.failing = { $0 == "sync items/" ? .ioError : nil }
+        #expect(throws: StoreError.self) { try deliver(first) }
+        first.abandon()
+
+        let second = disk.afterCrash(.everything)
+        let next = try FileStoreWriter(opening: path, serverID: "server-1", files: second)
+        try deliver(next)
+        try next.close()
+        let third = try FileStoreReader(opening: path, files: second.afterCrash(.synced))
+        defer { third.close() }
+        let blob = try #require(try third.item(account, 257)?.blobs.first)
+        #expect(try third.blobBytes(blob.id).count == 18)
+    }
+
     @Test(
         "R10: what a process wrote that ended on a failed sync is made durable by the next one",
         arguments: [true, false])

@@ -257,13 +257,15 @@ final class BlobStore<Files: FileSystem>: @unchecked Sendable {
         guard !renames.isEmpty else { return }
         if batches { try synchronise() }
         var folders: Set<String> = []
-        var madeFolder = false
+        var hasNewFolder = false
         for (id, temporary) in renames {
             let target = path.blob(id)
             let folder = target.removingLastComponent()
             let name = folder.lastComponent!.string
             if !knownFolders.contains(name) {
-                if try files.makeFolderIfMissing(folder) { madeFolder = true }
+                try files.makeFolderIfMissing(folder)
+                // Also where it was there: a process that died may have made it, and not synced its name.
+                hasNewFolder = true
                 knownFolders.insert(name)
             }
             folders.insert(name)
@@ -273,7 +275,7 @@ final class BlobStore<Files: FileSystem>: @unchecked Sendable {
             try synchronise()
         } else {
             for name in folders { try files.syncFolder(path.blobs.appending(name)) }
-            if madeFolder { try files.syncFolder(path.blobs) }
+            if hasNewFolder { try files.syncFolder(path.blobs) }
         }
         lock.locked { for (id, _) in renames { staged[id]?.temporary = nil } }
     }

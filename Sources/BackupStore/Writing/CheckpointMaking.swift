@@ -63,6 +63,8 @@ struct CheckpointMaking<Files: FileSystem> {
         for (folder, _, _) in placed { try files.makeFolders(folder, below: path.root) }
         if !batches {
             for (folder, name, stat) in placed { try files.writeDurably(stat.bytes, to: folder.appending(name)) }
+            try files.syncFolder(path.accounts)
+            try files.syncFolder(path.root)
         } else {
             for (folder, name, stat) in placed {
                 let file = try files.open(folder.appending(BackupPath.temporaryPrefix + name), .createOrUpdate)

@@ -43,7 +43,10 @@ extension FileStoreWriter {
                     guard try !index.use("expiring blobs", { try $0.isUsed(id) }), try files.status(path.blob(id)) != nil else {
                         return false
                     }
-                    if moved.isEmpty, try files.makeFolderIfMissing(folder) { try files.syncFolder(path.expired) }
+                    if moved.isEmpty {
+                        try files.makeFolderIfMissing(folder)
+                        try files.syncFolder(path.expired)  // Its name may be unsynced since a process that died.
+                    }
                     try files.rename(path.blob(id), to: path.expiredBlob(id, day: day))
                     return true
                 }
