@@ -1,4 +1,5 @@
 import BackupStore
+import Foundation
 import SandboxServer
 import SystemPackage
 import Testing
@@ -96,6 +97,29 @@ struct AccountScanTests {
             #expect(statistics.newFiles == 1 && statistics.newMetadata == 1)
         }
         #expect(try content(id, in: bench) == text)
+    }
+
+    @Test("What the log has lost for good is taken from the server, and the log goes on behind it")
+    func lostByTheLog() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        try bench.backUp()
+        let log = bench.server.redoLog.log.string
+        let size = try #require(FileManager.default.attributesOfItem(atPath: log)[.size] as? Int)
+        let lost = try bench.server.deliver(message("Lost by the log"), to: ["alice@example.com"])[0].itemID
+        let handle = try #require(FileHandle(forUpdatingAtPath: log))
+        let end = try handle.seekToEnd()
+        try handle.seek(toOffset: UInt64(size))
+        handle.write(Data(count: Int(end) - size))
+        try handle.close()
+        try bench.backUp { engine in _ = try engine.scan(account: "alice@example.com") }
+        let late = try bench.server.deliver(message("Later"), to: ["alice@example.com"])[0].itemID
+        try bench.backUp()
+        let reader = try StoreReader(opening: bench.backupPath)
+        defer { reader.close() }
+        #expect(try reader.item(bench.alice.accountID, lost)?.kind == "scan")
+        #expect(try reader.item(bench.alice.accountID, late)?.kind == "redolog")
+        #expect(try bench.differences() == [])
     }
 
     @Test("A document that the backup lost comes back with its former versions, as one line of its history")

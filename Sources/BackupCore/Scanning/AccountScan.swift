@@ -31,6 +31,8 @@ extension BackupEngine {
 extension RealTimeScanner {
     /// How often the log is waited for, a tenth of a second each, before a server that is ahead of it is an error.
     private static let patience = 100
+    /// After so many of them in which the log told nothing, what the server has more is taken in: the log has lost it.
+    private static let silence = 30
 
     /// Scans an account; `look` is called between transactions and items, and may throw.
     func scan(
@@ -47,12 +49,18 @@ extension RealTimeScanner {
         else {
             throw failure(.unknownAccount, "the server has no such account", "getAvailableAccounts lists those of the backup")
         }
+        var silence = 0
         for _ in 0..<Self.patience {
-            while try step() { try look(ScanStatistics()) }
+            silence += 1
+            while try step() {
+                silence = 0
+                try look(ScanStatistics())
+            }
             try record(entry)
             try commit()
             guard let row = try source.mailboxes().first(where: { $0.accountID == entry.id }) else { return ScanStatistics() }
-            if let statistics = try compare(row, entry, confirmingDeletions, look) { return statistics }
+            let isLost = silence > Self.silence
+            if let statistics = try compare(row, entry, confirmingDeletions, acceptsAhead: isLost, look) { return statistics }
             try look(ScanStatistics())
             wait(milliseconds: 100)
         }
@@ -61,9 +69,10 @@ extension RealTimeScanner {
             "Run the scan again when less is going on; if that does not help, look for errors of the redo log in the server's own")
     }
 
-    /// Compares a mailbox; nil where the server is ahead of the log.
+    /// Compares a mailbox; nil where the server is ahead of the log, unless that is accepted.
     private func compare(
-        _ row: MailboxRow, _ entry: AccountEntry, _ confirmingDeletions: Bool, _ look: @escaping (ScanStatistics) throws -> Void
+        _ row: MailboxRow, _ entry: AccountEntry, _ confirmingDeletions: Bool, acceptsAhead: Bool,
+        _ look: @escaping (ScanStatistics) throws -> Void
     ) throws -> ScanStatistics? {
         guard !isUntold(row), let known = mailboxes.known(account: entry.id) else {
             refused.remove(row.id)  // It may be readable now.
@@ -77,10 +86,11 @@ extension RealTimeScanner {
         life.scannedLog = try LogFile(source.redoLog.log).place()
         var scan = MailboxScan(source: source, store: store, account: entry, time: WallClock.milliseconds)
         scan.confirmsDeletions = confirmingDeletions
+        scan.acceptsAhead = acceptsAhead
         scan.progress = look
         switch try scan.run(life: life, position: try position(), appliedChange: known.lastChange) {
         case .done(let scanned, let statistics):
-            mailboxes.adopt(scanned, lastChange: known.lastChange)
+            mailboxes.adopt(scanned, lastChange: max(known.lastChange, acceptsAhead ? scanned.scannedChange ?? 0 : 0))
             suspects.remove(entry.id)
             unsettled.remove(entry.id)
             return statistics

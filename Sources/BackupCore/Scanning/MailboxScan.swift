@@ -54,6 +54,8 @@ struct MailboxScan {
     let time: Int64
     /// Whether presumed deletions of what the server has no more become certain (R15).
     var confirmsDeletions = false
+    /// Whether changes that the log has not told of are taken in too: it will not tell of them any more.
+    var acceptsAhead = false
     /// Called after each element with the figures so far; what it throws ends the scan.
     var progress: (ScanStatistics) throws -> Void = { _ in }
 
@@ -171,7 +173,7 @@ struct MailboxScan {
             }
         }
         guard let snapshot else { return .gone }
-        guard snapshot.change <= appliedChange ?? .max else { return .ahead }
+        guard acceptsAhead || snapshot.change <= appliedChange ?? .max else { return .ahead }
 
         if !pending.isEmpty { try flush() }
         for (id, list) in revisions {
