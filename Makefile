@@ -3,7 +3,7 @@
 # The data sets beside the project, or those among the tests' fixtures.
 DATASET ?= Tests/BackupCoreTests/Fixtures/small
 
-.PHONY: demo test conformance kill lives storms torture faults build release packages clean
+.PHONY: demo test conformance kill lives storms copies torture faults build release packages clean
 
 ## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
 demo: packages
@@ -31,6 +31,12 @@ lives: packages
 LIVES ?= 1000
 storms: packages
 	@swift run -c release --quiet Lives storms $(LIVES)
+
+## copies: COPIES copies by rsync of a backup path at work, and each once more on top
+COPIES ?= 200
+copies: packages
+	@sh Scripts/install-packages rsync
+	ZXBACKUP_COPIES=$(COPIES) swift test --filter RsyncTests
 
 ## torture: a crash at each of POINTS calls of random work; SEED=s CALL=c repeats one
 POINTS ?= 100000
