@@ -19,8 +19,9 @@ conformance: packages
 	@swift run -c release --quiet Conformance $(DATASET)
 
 ## kill: kills the service 100 times under load, and compares what is left with the server
+KILLS ?= 100
 kill: build
-	ZXBACKUP_KILLS=100 swift test --filter KillTests
+	ZXBACKUP_KILLS=$(KILLS) ZXBACKUP_STARTS=100 swift test --filter KillTests
 
 ## lives: N seeded lives of a server (1,000 by default), each restored as of random moments and compared
 N ?= 1000

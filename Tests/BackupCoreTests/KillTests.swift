@@ -50,10 +50,7 @@ struct KillTests {
         var generator = SeededGenerator(seed: seed)
         let bench = try Bench()
         defer { bench.remove() }
-        let configuration = bench.folder.path.appending("zxbackup.yaml").string
-        try Data("server: {kind: sandbox, path: server}\nbackupPath: backup\nstateFolder: state\n".utf8)
-            .write(to: URL(fileURLWithPath: configuration))
-
+        let configuration = try configure(bench)
         let load = Load(on: bench.server, seed: seed)
         var sequences: [UInt64] = []
         for number in 0..<kills {
@@ -83,13 +80,72 @@ struct KillTests {
         print("killed \(kills) times, seed \(seed): \(sequences.last ?? 0) transactions; on the way \(sequences.dropLast())")
     }
 
-    private func start(_ configuration: String, _ words: String...) throws -> Process {
+    @Test("Two writers started at once, again and again, also beside one that is suspended: one works, the other is refused (R8)")
+    func starts() throws {
+        let starts = environment["ZXBACKUP_STARTS"].flatMap { Int($0) } ?? 3
+        let bench = try Bench()
+        defer { bench.remove() }
+        let configuration = try configure(bench)
+        var life = try SandboxLife(on: bench.server, seed: 5, accounts: ["alice@example.com", "bob@example.com"])
+        life.onlyMail = true
+        var refused = 0
+        for number in 0..<starts {
+            // Every third time another one sleeps meanwhile.
+            let sleeper = number % 3 == 2 ? try start(configuration, "serve") : nil
+            try life.run(operations: 40)
+            if let sleeper {
+                let before = journalBytes(bench)
+                while sleeper.isRunning, journalBytes(bench) == before {
+                    try life.step()
+                    usleep(20_000)
+                }
+                kill(sleeper.processIdentifier, SIGSTOP)
+                try life.run(operations: 10)
+            }
+            let both = try (0..<2).map { _ in try start(configuration, "serve", "--once", listening: true) }
+            for one in both {
+                let said = try #require(one.standardError as? Pipe).fileHandleForReading.readDataToEndOfFile()
+                one.waitUntilExit()
+                guard one.terminationStatus != 0 else { continue }
+                refused += 1
+                #expect(String(decoding: said, as: UTF8.self).contains("Another writer holds the lock"), "start \(number)")
+            }
+            guard let sleeper else {
+                #expect(both.contains { $0.terminationStatus == 0 }, "start \(number): both were refused")
+                continue
+            }
+            #expect(both.allSatisfy { $0.terminationStatus != 0 }, "start \(number): the sleeper's path was written")
+            kill(sleeper.processIdentifier, SIGCONT)
+            sleeper.terminate()
+            sleeper.waitUntilExit()
+            #expect(sleeper.terminationStatus == 0, "start \(number)")
+        }
+        let last = try start(configuration, "serve", "--once")
+        last.waitUntilExit()
+        #expect(last.terminationStatus == 0)
+        let differences = try bench.differences()
+        #expect(differences == [])
+        let reader = try StoreReader(opening: bench.backupPath)
+        defer { reader.close() }
+        let problems = try HistoryProblems.find(in: reader)
+        #expect(problems == [])
+        print("started two writers \(starts) times: \(refused) refused")
+    }
+
+    private func configure(_ bench: Bench) throws -> String {
+        let configuration = bench.folder.path.appending("zxbackup.yaml").string
+        try Data("server: {kind: sandbox, path: server}\nbackupPath: backup\nstateFolder: state\n".utf8)
+            .write(to: URL(fileURLWithPath: configuration))
+        return configuration
+    }
+
+    private func start(_ configuration: String, _ words: String..., listening: Bool = false) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
             .appendingPathComponent("zxbackup")
         process.arguments = ["--config", configuration] + words
         process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
+        process.standardError = listening ? Pipe() : FileHandle.nullDevice
         try process.run()
         return process
     }
