@@ -41,6 +41,20 @@ struct UndeleteTests {
         return found.mapValues { $0.sorted() }
     }
 
+    @Test("A window that begins or ends in the future is refused before anything is written")
+    func future() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        try bench.alice.delete([try mail(bench, "lost")])
+        try bench.backUp()
+        let before = try paths(bench)
+        let far = RestoreMoment.second(7_258_118_399)
+        for (start, end) in [(nil, far), (far, .last)] {
+            #expect { _ = try undelete(bench, from: start, to: end) } throws: { ($0 as? CoreError)?.code == .inTheFuture }
+        }
+        #expect(try paths(bench) == before)
+    }
+
     @Test("What was deleted comes back below a folder of its own, without the IMAP flag \\Deleted; what lives is left alone")
     func dedicatedFolder() throws {
         let bench = try Bench()

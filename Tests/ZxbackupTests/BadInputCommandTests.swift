@@ -86,7 +86,8 @@ struct BadInputCommandTests {
         ["getItem", "bob@example.com", "257", "date"], ["getAccountInfo", "bob@example.com", "date"],
         ["getAvailableAccounts", "date"],
         ["doExportMailbox", "bob@example.com", "OUT", "date"], ["doRestoreOnNewAccount", "bob@example.com", "bob2@example.com"],
-        ["doItemRestore", "bob@example.com", "257", "date"],
+        ["doItemRestore", "bob@example.com", "257", "date"], ["doUndelete", "bob@example.com", "first"],
+        ["getAvailableDomains", "--backup_path", "BACKUP", "--date"],
     ]
 
     @Test("A date in the future is refused in words, and nothing is made", arguments: dated)
@@ -94,7 +95,9 @@ struct BadInputCommandTests {
         let (place, item) = try workplace()
         try place.server.close()
         let out = place.folder.appending("out").string
-        let words = ["--config", place.config] + words.map { $0 == "OUT" ? out : $0 == "257" ? "\(item)" : $0 }
+        let words = ["--config", place.config] + words.map {
+            $0 == "OUT" ? out : $0 == "BACKUP" ? place.backup : $0 == "257" ? "\(item)" : $0
+        }
         let result = run(words + ["31/12/2199 23:59:59"])
         #expect(result.status == .failed && result.text.isEmpty, "\(result.text)")
         #expect(result.errors.contains("31/12/2199 23:59:59: it lies in the future"), "\(result.errors)")
@@ -103,6 +106,15 @@ struct BadInputCommandTests {
         #expect(try place.server.findAccount("bob2@example.com") == nil)
         let whole = place.zx("doRestoreOnNewAccount", "bob@example.com", "bob2@example.com", "last")
         #expect(whole.text.contains("Restored Items: 1\n"), "\(whole.errors)")
+    }
+
+    @Test("A search up to a second that has not come yet is refused, too", arguments: ["before", "after"])
+    func futureSearch(_ parameter: String) throws {
+        let (place, _) = try workplace()
+        let result = place.zx("doItemSearch", "bob@example.com", parameter, "31/12/2199 23:59:59")
+        #expect(result.status == .failed && result.text.isEmpty)
+        #expect(result.errors.contains("31/12/2199 23:59:59: it lies in the future"), "\(result.errors)")
+        #expect(result.errors.contains("Without \(parameter), all until now is searched"))
     }
 
     @Test("A date before the first scan is refused with the date from which on the account is known, and nothing is made",

@@ -25,14 +25,18 @@ public enum RestoreMoment: Hashable, Sendable, CustomStringConvertible {
 
     /// Refuses a second that has not come yet, by this machine's clock and by the last change that is known.
     ///
-    /// - Parameter lastChange: milliseconds since 1970; nil where that says nothing.
-    public static func refuseFuture(_ second: Int64, lastChange: Int64? = nil) throws {
+    /// - Parameters:
+    ///   - lastChange: milliseconds since 1970; nil where that says nothing.
+    ///   - remedy: what to do instead.
+    public static func refuseFuture(
+        _ second: Int64, lastChange: Int64? = nil, remedy: String = "The date 'last' means the latest state"
+    ) throws {
         let now = max(WallClock.milliseconds, lastChange ?? 0)
         guard second * 1000 > now else { return }
         throw CoreError(
             .inTheFuture, doing: "choosing a moment", subject: TimeText.local(second: second),
             reason: "it lies in the future: nobody knows yet what happens until then",
-            remedy: "The date 'last' means the latest state")
+            remedy: remedy)
     }
 
     /// The moment for a person.

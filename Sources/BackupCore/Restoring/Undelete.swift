@@ -74,6 +74,9 @@ public struct Undelete: Sendable {
         var end: UInt64 = .max
 
         init(_ undelete: Undelete, _ account: String, _ store: any StoreReading) throws {
+            for case .second(let second)? in [undelete.start, undelete.end] {
+                try RestoreMoment.refuseFuture(second, lastChange: try store.changes(of: account)?.last.time)
+            }
             switch undelete.start {
             case .second(let second): start = try store.cut(account, atOrBeforeSecond: second - 1)?.sequence ?? 0
             case .change(let change): start = try store.cut(account, change: change - 1)?.sequence ?? 0

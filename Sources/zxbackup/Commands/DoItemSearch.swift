@@ -12,8 +12,16 @@ enum DoItemSearch: Command {
         search.id = invocation["id"].flatMap { Int64($0) }
         search.text = invocation["search_string"]
         search.types = types[(invocation["type"] ?? "message").lowercased()]
-        search.after = try invocation.date("after").map { try DoRestoreOnNewAccount.moment($0) }
-        search.before = try invocation.date("before").map { try DoRestoreOnNewAccount.moment($0) }
+        let lastChange = try store.changes(of: account.entry.id)?.last.time
+        func moment(_ name: String) throws -> RestoreMoment? {
+            guard let date = try invocation.date(name) else { return nil }
+            if case .second(let second) = date {
+                try RestoreMoment.refuseFuture(second, lastChange: lastChange, remedy: "Without \(name), all until now is searched")
+            }
+            return try DoRestoreOnNewAccount.moment(date)
+        }
+        search.after = try moment("after")
+        search.before = try moment("before")
 
         let isRaw = invocation.flag("raw_metadata")
         var found = 0

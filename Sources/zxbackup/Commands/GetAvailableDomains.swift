@@ -7,6 +7,7 @@ enum GetAvailableDomains: Command {
         let (store, _) = try invocation.openReader()
         defer { store.close() }
         let date = try invocation.date("date") ?? .word("last")
+        if case .second(let second) = date { try RestoreMoment.refuseFuture(second) }
         var accounts: [String: Int] = [:]
         for id in try store.accounts() {
             guard let account = try ListedAccount(id, at: date, in: store), !account.isDeleted, !account.entry.domain.isEmpty
