@@ -188,4 +188,118 @@ struct AccountScanTests {
         }
         #expect(try bench.differences() == [])
     }
+
+    // MARK: Deep
+
+    private func scanDeep(_ bench: Bench, _ source: FaultySource) throws -> ScanStatistics {
+        let engine = try BackupEngine(
+            source: source, store: try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id))
+        let statistics = try engine.scan(account: "alice@example.com", deep: true)
+        try engine.close()
+        return statistics
+    }
+
+    private func content(_ id: Int64, _ bench: Bench) throws -> (bytes: [UInt8], blob: BlobID, states: Int64) {
+        let reader = try StoreReader(opening: bench.backupPath)
+        defer { reader.close() }
+        let item = try #require(try reader.item(bench.alice.accountID, id))
+        let blob = try #require(item.blobs.first?.id)
+        return (try reader.blobBytes(blob), blob, item.ordinal)
+    }
+
+    @Test("A deep scan compares every content, versions of documents too, and writes nothing where both sides agree")
+    func agrees() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        let large = try bench.server.deliver(
+            message("Large") + [UInt8](repeating: 65, count: 1_000_000), to: ["alice@example.com"])[0].itemID
+        let document = try bench.alice.saveDocument(Array("first".utf8), named: "plan.txt")
+        try bench.alice.addRevision(Array("second".utf8), to: document)
+        try bench.backUp()
+        let statistics = try scanDeep(bench, FaultySource(bench.server))
+        #expect(statistics.comparedFiles == 3 && statistics.newMetadata == 0 && statistics.newFiles == 0, "\(statistics)")
+        #expect(statistics.damagedFiles == 0 && statistics.problems.isEmpty)
+        #expect(try content(large, bench).bytes.count > 1_000_000)
+    }
+
+    @Test("A deep scan tells what the server has damaged or lost; the backup keeps the content that the row's digest names")
+    func serverDamage() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        var ids: [Int64] = []
+        for text in ["Flipped", "Short", "Long", "Gone"] {
+            ids.append(try bench.server.deliver(message(text), to: ["alice@example.com"])[0].itemID)
+        }
+        try bench.backUp()
+        let source = FaultySource(bench.server)
+        source.otherContent = { [ids, message] location in
+            switch ids.firstIndex(of: location.itemID) {
+            case 0: message("Flopped")
+            case 1: Array(message("Short").dropLast())
+            case 2: message("Long") + [0]
+            case 3: throw FaultySource.Failure()
+            default: nil
+            }
+        }
+        let statistics = try scanDeep(bench, source)
+        #expect(statistics.damagedFiles == 4 && statistics.newMetadata == 0 && statistics.skippedItems == 0, "\(statistics)")
+        for (id, problem) in zip(ids, statistics.problems) { #expect(problem.hasPrefix("item \(id) of alice@example.com: the server's")) }
+        for (id, text) in zip(ids, ["Flipped", "Short", "Long", "Gone"]) { #expect(try content(id, bench).bytes == message(text)) }
+        try bench.backUp { engine in
+            let marks = try engine.marks("alice@example.com")
+            #expect(marks.isEmpty, "the backup is whole")
+        }
+        // The scan that is not deep looks at no content.
+        source.otherContent = { _ in throw FaultySource.Failure() }
+        let engine = try BackupEngine(
+            source: source, store: try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id))
+        #expect(try engine.scan(account: "alice@example.com").problems == [])
+        try engine.close()
+    }
+
+    @Test("A deep scan takes from the server what the backup has lost, and tells what the backup has damaged")
+    func backupDamage() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        let lost = try bench.server.deliver(message("Lost"), to: ["alice@example.com"])[0].itemID
+        let rotten = try bench.server.deliver(message("Rotten"), to: ["alice@example.com"])[0].itemID
+        try bench.backUp()
+        func file(_ id: Int64) throws -> FilePath {
+            let name = "\(try content(id, bench).blob)"
+            return bench.backupPath.appending("items").appending(String(name.prefix(2))).appending(name)
+        }
+        let before = try content(lost, bench)
+        let (lostFile, rottenFile) = (try file(lost), try file(rotten))
+        let descriptor = try FileDescriptor.open(rottenFile, .readWrite)
+        try descriptor.closeAfter { _ = try descriptor.writeAll(toAbsoluteOffset: 12, [0x55, 0xAA, 0x55]) }
+        #expect(unlink(lostFile.string) == 0)
+        let statistics = try scanDeep(bench, FaultySource(bench.server))
+        #expect(statistics.newFiles == 1 && statistics.newMetadata == 1 && statistics.damagedFiles == 1, "\(statistics)")
+        #expect(statistics.problems.first?.hasPrefix("item \(rotten) of alice@example.com: the backup's content is damaged") == true)
+        let after = try content(lost, bench)
+        #expect(after.bytes == message("Lost") && after.blob == before.blob && after.states == before.states + 1)
+    }
+
+    @Test("A deep scan finds other bytes under an unchanged row whose digest does not name them, and keeps both states")
+    func otherBytes() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        let id = try bench.server.deliver(message("Old"), to: ["alice@example.com"])[0].itemID
+        let source = FaultySource(bench.server)
+        // As an old server's rows: a SHA-1.
+        source.changeRow = { if $0.id == id { $0.blobDigest = "qvTGHdzF6KLavt4PO0gs2a6pQ00=" } }
+        let engine = try BackupEngine(
+            source: source, store: try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id))
+        try engine.begin()
+        try engine.close()
+        let before = try content(id, bench)
+        source.otherContent = { [message] in $0.itemID == id ? message("New") : nil }
+        let statistics = try scanDeep(bench, source)
+        #expect(statistics.newFiles == 1 && statistics.newMetadata == 1 && statistics.damagedFiles == 0, "\(statistics)")
+        let after = try content(id, bench)
+        #expect(after.bytes == message("New") && after.states == before.states + 1)
+        let reader = try StoreReader(opening: bench.backupPath)
+        defer { reader.close() }
+        #expect(try reader.blobBytes(before.blob) == message("Old"))
+    }
 }

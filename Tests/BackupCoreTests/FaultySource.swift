@@ -20,6 +20,10 @@ final class FaultySource: MailSource, @unchecked Sendable {
     private(set) var looks = 0
     /// Called before a mailbox is read.
     var beforeRead: (Int64) throws -> Void = { _ in }
+    /// What a blob holds instead of the server's bytes; nil = those.
+    var otherContent: (BlobLocation) throws -> [UInt8]? = { _ in nil }
+    /// Changes a row before it is handed out.
+    var changeRow: (inout ItemRow) -> Void = { _ in }
     /// How often each mailbox was read.
     private(set) var reads: [Int64: Int] = [:]
 
@@ -33,14 +37,27 @@ final class FaultySource: MailSource, @unchecked Sendable {
         return try server.accounts().filter { !hiddenAccounts.contains($0.id) }
     }
     func mailboxes() throws -> [MailboxRow] { try server.mailboxes() }
-    func openBlob(_ location: BlobLocation) throws -> ByteReader { try server.openBlob(location) }
+    func openBlob(_ location: BlobLocation) throws -> ByteReader {
+        guard var rest = try otherContent(location)?[...] else { return try server.openBlob(location) }
+        return { buffer in
+            let piece = rest.prefix(buffer.count)
+            buffer.copyBytes(from: piece)
+            rest = rest.dropFirst(piece.count)
+            return piece.count
+        }
+    }
 
     func readMailbox(_ mailboxID: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot? {
         reads[mailboxID, default: 0] += 1
         try beforeRead(mailboxID)
         var rows = 0
         return try server.readMailbox(mailboxID) { element in
-            try body(element)
+            if case .item(var row) = element {
+                changeRow(&row)
+                try body(.item(row))
+            } else {
+                try body(element)
+            }
             rows += 1
             if rows == 5, unreadableMailboxes.contains(mailboxID) { throw Failure() }
         }

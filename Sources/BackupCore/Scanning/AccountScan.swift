@@ -8,16 +8,18 @@ extension BackupEngine {
     /// but may be called from its `between`.
     ///
     /// - Parameters:
+    ///   - deep: whether the contents that the backup has are compared with the server's, too, byte by byte: what either side has
+    ///     lost or damaged is told of, and taken from the server where the backup has lost it.
     ///   - confirmingDeletions: whether presumed deletions of what the server really has no more become certain (R15).
     ///   - stop: asked between items. What a mailbox never seen before had told until then stays; else nothing of the scan does.
     ///   - progress: called now and then with the figures so far.
     /// - Throws: `unknownAccount` where the server does not have the account, `stopped`.
     @discardableResult
     public func scan(
-        account nameOrID: String, confirmingDeletions: Bool = false, stop: @escaping () -> Bool = { false },
+        account nameOrID: String, deep: Bool = false, confirmingDeletions: Bool = false, stop: @escaping () -> Bool = { false },
         progress: @escaping (ScanStatistics) -> Void = { _ in }
     ) throws -> ScanStatistics {
-        try scanner.scan(nameOrID, confirmingDeletions: confirmingDeletions) { statistics in
+        try scanner.scan(nameOrID, deep: deep, confirmingDeletions: confirmingDeletions) { statistics in
             if stop() {
                 throw CoreError(
                     .stopped, doing: "scanning an account", subject: nameOrID, reason: "stopped by request",
@@ -36,7 +38,7 @@ extension RealTimeScanner {
 
     /// Scans an account; `look` is called between transactions and items, and may throw.
     func scan(
-        _ nameOrID: String, confirmingDeletions: Bool, _ look: @escaping (ScanStatistics) throws -> Void
+        _ nameOrID: String, deep: Bool, confirmingDeletions: Bool, _ look: @escaping (ScanStatistics) throws -> Void
     ) throws -> ScanStatistics {
         func failure(_ code: CoreError.Code, _ reason: String, _ remedy: String) -> CoreError {
             CoreError(code, doing: "scanning an account", subject: nameOrID, reason: reason, remedy: remedy)
@@ -60,7 +62,7 @@ extension RealTimeScanner {
             try commit()
             guard let row = try source.mailboxes().first(where: { $0.accountID == entry.id }) else { return ScanStatistics() }
             let isLost = silence > Self.silence
-            if let statistics = try compare(row, entry, confirmingDeletions, acceptsAhead: isLost, look) { return statistics }
+            if let statistics = try compare(row, entry, deep, confirmingDeletions, acceptsAhead: isLost, look) { return statistics }
             try look(ScanStatistics())
             wait(milliseconds: 100)
         }
@@ -71,7 +73,7 @@ extension RealTimeScanner {
 
     /// Compares a mailbox; nil where the server is ahead of the log, unless that is accepted.
     private func compare(
-        _ row: MailboxRow, _ entry: AccountEntry, _ confirmingDeletions: Bool, acceptsAhead: Bool,
+        _ row: MailboxRow, _ entry: AccountEntry, _ deep: Bool, _ confirmingDeletions: Bool, acceptsAhead: Bool,
         _ look: @escaping (ScanStatistics) throws -> Void
     ) throws -> ScanStatistics? {
         guard !isUntold(row), let known = mailboxes.known(account: entry.id) else {
@@ -85,6 +87,7 @@ extension RealTimeScanner {
         var life = known.life
         life.scannedLog = try LogFile(source.redoLog.log).place()
         var scan = MailboxScan(source: source, store: store, account: entry, time: WallClock.milliseconds)
+        scan.isDeep = deep
         scan.confirmsDeletions = confirmingDeletions
         scan.acceptsAhead = acceptsAhead
         scan.progress = look

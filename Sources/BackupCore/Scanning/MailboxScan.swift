@@ -15,6 +15,10 @@ public struct ScanStatistics: Hashable, Sendable {
     public var deletedItems = 0
     /// Presumed deletions that became certain.
     public var confirmedDeletions = 0
+    /// Contents of a deep scan that the backup had already, and that were compared.
+    public var comparedFiles = 0
+    /// Contents that a deep scan found damaged on one side, and whole on the other: each is in `problems`.
+    public var damagedFiles = 0
     /// Contents that could not be read: each is in `problems`.
     public var skippedItems = 0
     /// "item 257 of alice@example.com: …", at most the first 1,000.
@@ -25,6 +29,15 @@ public struct ScanStatistics: Hashable, Sendable {
 
     mutating func report(_ problem: String) {
         skippedItems += 1
+        tell(problem)
+    }
+
+    mutating func reportDamage(_ problem: String) {
+        damagedFiles += 1
+        tell(problem)
+    }
+
+    private mutating func tell(_ problem: String) {
         if problems.count < 1000 { problems.append(problem) }
     }
 
@@ -35,6 +48,8 @@ public struct ScanStatistics: Hashable, Sendable {
         left.newFiles += right.newFiles
         left.deletedItems += right.deletedItems
         left.confirmedDeletions += right.confirmedDeletions
+        left.comparedFiles += right.comparedFiles
+        left.damagedFiles += right.damagedFiles
         left.skippedItems += right.skippedItems
         left.problems += right.problems.prefix(max(0, 1000 - left.problems.count))
     }
@@ -56,6 +71,8 @@ struct MailboxScan {
     var confirmsDeletions = false
     /// Whether changes that the log has not told of are taken in too: it will not tell of them any more.
     var acceptsAhead = false
+    /// Whether contents that the backup has are compared with the server's, too.
+    var isDeep = false
     /// Called after each element with the figures so far; what it throws ends the scan.
     var progress: (ScanStatistics) throws -> Void = { _ in }
 
@@ -85,7 +102,8 @@ struct MailboxScan {
         var pending: [NewState] = []
         var seen = Set<Int64>()
         var dumpster = Set<Int64>()
-        let intake = ContentIntake(store: store)
+        let contents = ContentScan(source: source, store: store, account: account, mailboxID: life.mailboxID, isDeep: isDeep)
+        var takenAgain = Set<Int64>()
         var revisions: [Int64: [ItemState.Revision]] = [:]
         // Documents that differ, where all is one transaction: their revisions come later, and it may have one state of each.
         var documents: [Int64: ItemState] = [:]
@@ -106,20 +124,6 @@ struct MailboxScan {
             pending.append(state.newState(account: account.id))
             if pending.count >= Self.batch { try flush() }
         }
-        func content(of row: ItemRow, before: ItemState?) throws -> BlobReference? {
-            guard let digest = row.blobDigest, !digest.isEmpty else { return nil }
-            // Where the log's body was damaged, the content is not the one that the row names.
-            if let before, before.row.blobDigest == digest, let blob = before.blob, blob.id == BlobID(digest) ?? blob.id {
-                return blob
-            }
-            let location = BlobLocation(
-                mailboxID: life.mailboxID, itemID: row.id, modContent: row.modContent, locator: row.locator, size: row.size,
-                digest: digest)
-            let blob = try intake.take(location, from: source).blob
-            statistics.newFiles += 1
-            return blob
-        }
-
         if isOpen { try store.begin(transaction(life)) }
         var isComplete = false
         // Where that fails too, the writer refuses to go on until it was done.
@@ -136,23 +140,26 @@ struct MailboxScan {
                 seen.insert(row.id)
                 statistics.checkedItems += 1
                 let before = try current(row.id)
+                let known = before?.row.blobDigest == row.blobDigest ? before?.blob : nil
                 var state = ItemState(row: row)
+                var isTakenAgain = false
                 do {
-                    state.blob = try content(of: row, before: before)
+                    let found = try contents.find(row, known: known, "item \(row.id)", &statistics)
+                    (state.blob, isTakenAgain) = (found.blob, found.isTakenAgain)
                 } catch let error as StoreError {
                     throw error  // The backup path failed, not the server's blob.
                 } catch {
-                    state.blob = before?.row.blobDigest == row.blobDigest ? before?.blob : nil
+                    state.blob = known
                     state.doubts.append("content: \(error)")
                     statistics.report("item \(row.id) of \(account.name): \(error)")
                 }
                 let isDocument = row.type == .document || row.type == .wiki
                 if isDocument { state.revisions = before?.revisions ?? [] }
-                guard try differs(state, life) else { break }
+                guard try isTakenAgain || differs(state, life) else { break }
                 if isDocument, isOpen { documents[row.id] = state } else { try write(state) }
             case .revision(let row):
                 let known = try current(row.itemID)?.revisions.first { $0.row == row }
-                if let known {
+                if let known, !isDeep {
                     revisions[row.itemID, default: []].append(known)
                 } else {
                     var item = ItemRow(id: row.itemID, type: .document)
@@ -160,9 +167,14 @@ struct MailboxScan {
                     item.locator = row.locator
                     item.size = row.size
                     item.blobDigest = row.blobDigest
-                    var blob: BlobReference?
-                    do { blob = try content(of: item, before: nil) } catch let error as StoreError { throw error } catch {
-                        statistics.report("version \(row.version) of document \(row.itemID) of \(account.name): \(error)")
+                    let what = "version \(row.version) of document \(row.itemID)"
+                    var blob = known?.blob
+                    do {
+                        let found = try contents.find(item, known: blob, what, &statistics)
+                        blob = found.blob
+                        if found.isTakenAgain { takenAgain.insert(row.itemID) }
+                    } catch let error as StoreError { throw error } catch {
+                        statistics.report("\(what) of \(account.name): \(error)")
                     }
                     revisions[row.itemID, default: []].append(.init(row: row, blob: blob))
                 }
@@ -177,7 +189,8 @@ struct MailboxScan {
 
         if !pending.isEmpty { try flush() }
         for (id, list) in revisions {
-            guard var state = try documents[id] ?? current(id), state.revisions != list else { continue }  // Also those just written.
+            // Also those just written.
+            guard var state = try documents[id] ?? current(id), state.revisions != list || takenAgain.contains(id) else { continue }
             state.revisions = list
             documents[id] = state
         }

@@ -16,7 +16,8 @@ enum DoAccountScan: ServiceCommand {
         let account = try invocation.required("account")
         var shown = ContinuousClock.now
         let statistics = try engine.scan(
-            account: account, confirmingDeletions: invocation.flag("confirm_deletions"), stop: { StopRequest.isMade },
+            account: account, deep: invocation.flag("deep"), confirmingDeletions: invocation.flag("confirm_deletions"),
+            stop: { StopRequest.isMade },
             progress: { statistics in
                 // Called for every item; whoever looks sees ten a second.
                 guard ContinuousClock.now - shown >= .milliseconds(100) else { return }
@@ -42,10 +43,14 @@ enum DoAccountScan: ServiceCommand {
                 Items Deleted: \(statistics.deletedItems)
                 Confirmed Deletions: \(statistics.confirmedDeletions)
                 Skipped Items: \(statistics.skippedItems)
-
+                \(invocation.flag("deep") ? deepFigures(statistics) : "")
                 """)
         }
-        return statistics.skippedItems == 0 ? .successful : .failed
+        return statistics.skippedItems + statistics.damagedFiles == 0 ? .successful : .failed
+    }
+
+    private static func deepFigures(_ statistics: ScanStatistics) -> String {
+        "Compared Files: \(statistics.comparedFiles)\nDamaged Files: \(statistics.damagedFiles)\n"
     }
 
     private static func json(_ account: String, _ statistics: ScanStatistics, _ marks: [Mark]) -> JSONObject {
@@ -54,7 +59,8 @@ enum DoAccountScan: ServiceCommand {
             "new_metadata": .int(Int64(statistics.newMetadata)), "new_files": .int(Int64(statistics.newFiles)),
             "deleted_items": .int(Int64(statistics.deletedItems)),
             "confirmed_deletions": .int(Int64(statistics.confirmedDeletions)),
-            "skipped_items": .int(Int64(statistics.skippedItems)), "problems": .array(statistics.problems.map { .string($0) }),
+            "skipped_items": .int(Int64(statistics.skippedItems)), "compared_files": .int(Int64(statistics.comparedFiles)),
+            "damaged_files": .int(Int64(statistics.damagedFiles)), "problems": .array(statistics.problems.map { .string($0) }),
             "needs_scan": .array(marks.map { .string($0.reason) })
         ]
     }

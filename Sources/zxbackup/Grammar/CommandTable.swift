@@ -239,7 +239,7 @@ enum CommandTable {
         CommandSpecification(
             "doAccountScan", "Compares one account with the server, and writes what differs.",
             [
-                .mandatory("account", .account), .optional("deep", .boolean, "false", refused: .value("true")),
+                .mandatory("account", .account), .optional("deep", .boolean, "false"),
                 .optional("confirm_deletions", .boolean, "false"), notifications,
             ],
             examples: [
@@ -249,6 +249,9 @@ enum CommandTable {
                 .init(
                     command: "doAccountScan john@example.com confirm_deletions true",
                     meaning: "Deletions that were only presumed become certain, where the server really has the items no more."),
+                .init(
+                    command: "doAccountScan john@example.com deep true",
+                    meaning: "Reads every content on both sides, too: finds what either has lost or damaged."),
             ],
             notes: ["The running service does it; without one the command does it itself."], availability: .built),
         CommandSpecification("doBackupLDAP", "Dumps the directory.", acceptsStart: true),

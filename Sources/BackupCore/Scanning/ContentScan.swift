@@ -1,0 +1,96 @@
+import BackupStore
+
+/// The contents of one mailbox, as a scan needs them: taken from the server where the backup does not have them.
+struct ContentScan {
+    let source: any MailSource
+    let store: any StoreWriting
+    let account: AccountEntry
+    let mailboxID: Int64
+    /// Whether a content that the backup has is compared with the server's: a row can say the same of other bytes.
+    let isDeep: Bool
+
+    /// A content that a scan found.
+    struct Found {
+        /// Nil for an item without one.
+        var blob: BlobReference?
+        /// Whether the backup had lost it: a state must name it again, so that it becomes durable (R1).
+        var isTakenAgain = false
+    }
+
+    /// Finds the content that a row names.
+    ///
+    /// - Parameters:
+    ///   - known: what the backup has under the row's digest.
+    ///   - what: "item 257", for a problem.
+    /// - Throws: the server's error where it cannot be read and the backup does not have it, `StoreError` of the backup path.
+    func find(
+        _ row: ItemRow, known: BlobReference?, _ what: String, _ statistics: inout ScanStatistics
+    ) throws -> Found {
+        guard let digest = row.blobDigest, !digest.isEmpty else { return Found() }
+        let location = BlobLocation(
+            mailboxID: mailboxID, itemID: row.id, modContent: row.modContent, locator: row.locator, size: row.size, digest: digest)
+        var isTakenAgain = false
+        // Where the log's body was damaged, the content is not the one that the row names.
+        if let known, known.id == BlobID(digest) ?? known.id {
+            guard isDeep else { return Found(blob: known) }
+            statistics.comparedFiles += 1
+            switch try compare(known, location, digest) {
+            case .same: return Found(blob: known)
+            case .damage(let reason):
+                statistics.reportDamage("\(what) of \(account.name): \(reason)")
+                return Found(blob: known)
+            case .other: break
+            case .missing: isTakenAgain = true
+            }
+        }
+        let blob = try ContentIntake(store: store).take(location, from: source).blob
+        statistics.newFiles += 1
+        return Found(blob: blob, isTakenAgain: isTakenAgain)
+    }
+
+    private enum Comparison {
+        case same
+        /// The server has other bytes, which the backup does not have.
+        case other
+        /// The backup has lost its file.
+        case missing
+        /// One of both sides is damaged, and nothing can be done about that here.
+        case damage(String)
+    }
+
+    /// Compares byte by byte, and checks the backup's own file by its digest.
+    private func compare(_ known: BlobReference, _ location: BlobLocation, _ digest: String) throws -> Comparison {
+        let isSame: Bool
+        do {
+            isSame = try hasSameBytes(known, location)
+        } catch let error as StoreError {
+            switch error.code {
+            case .blobMissing: return .missing
+            case .blobDamaged: return .damage("the backup's content is damaged: \(error)")
+            default: throw error
+            }
+        } catch {
+            return .damage("the server's content cannot be read, the backup has it: \(error)")
+        }
+        if isSame { return .same }
+        // The digest of the server's own row says which of the two is meant.
+        guard digest == known.id.description else { return .other }
+        return .damage("the server's content is not the one that its digest names, the backup has that")
+    }
+
+    private func hasSameBytes(_ known: BlobReference, _ location: BlobLocation) throws -> Bool {
+        let read = try source.openBlob(location)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+        defer { buffer.deallocate() }
+        var isSame = true
+        try store.readBlob(known.id) { piece in
+            var rest = piece[...]
+            while isSame, !rest.isEmpty {
+                let count = try read(UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(rest.count)))
+                isSame = count > 0 && rest.prefix(count).elementsEqual(buffer.prefix(count))
+                rest = rest.dropFirst(count)
+            }
+        }
+        return try isSame && read(buffer) == 0
+    }
+}
