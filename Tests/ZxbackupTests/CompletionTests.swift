@@ -1,83 +1,68 @@
-import Foundation
 import Testing
 
 @testable import zxbackup
 
-@Suite("Completion scripts")
+@Suite("What can follow on a command line")
 struct CompletionTests {
-    private func script(_ shell: String) -> String {
-        let result = run(["completion", shell])
-        #expect(result.status == .successful, "\(result.errors)")
-        return result.text
+    private func offered(_ line: String, accounts: [String] = []) -> CompletionOffer {
+        CompletionOffer(TypedLine("zxbackup " + line)) { _, _ in accounts }
     }
-
-    private static func isInstalled(_ shell: String) -> Bool {
-        ["/bin/", "/usr/bin/", "/usr/local/bin/"].contains { FileManager.default.isExecutableFile(atPath: $0 + shell) }
-    }
-
-    /// What bash offers for a line that is being typed.
-    private func offered(_ line: String) throws -> [String] {
-        let words = line.split(separator: " ", omittingEmptySubsequences: false).map { "'\($0)'" }.joined(separator: " ")
-        let result = try Program.run(
-            "/bin/bash",
-            [
-                "-c",
-                """
-                \(script("bash"))
-                compopt() { :; }
-                COMP_WORDS=(zxbackup \(words)); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-                _zxbackup
-                printf '%s\\n' "${COMPREPLY[@]}"
-                """
-            ])
-        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
-        return result.output.split(separator: "\n").map(String.init).sorted()
-    }
-
-    private func expectParses(_ shell: String) throws {
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent("zxbackup-\(UUID().uuidString).\(shell)")
-        defer { try? FileManager.default.removeItem(at: file) }
-        try Data(script(shell).utf8).write(to: file)
-        let result = try Program.run("/usr/bin/env", [shell, "-n", file.path])
-        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
-    }
-
-    @Test("bash parses its script")
-    func bash() throws { try expectParses("bash") }
-
-    @Test("zsh parses its script", .enabled(if: isInstalled("zsh"), "zsh is not installed"))
-    func zsh() throws { try expectParses("zsh") }
-
-    @Test("fish parses its script", .enabled(if: isInstalled("fish"), "fish is not installed"))
-    func fish() throws { try expectParses("fish") }
 
     @Test(
-        "bash offers commands, parameters, values and options",
+        "Commands, parameters, values and options",
         arguments: [
-            ("getAcc", ["getAccountInfo"]), ("getaccountinfo bob@example.com b", ["backup_path", "backupstats"]),
+            ("getAcc", ["getAccountInfo"]), ("getacc", ["getAccountInfo"]), ("doSmart", []), ("backup getIt", ["getItem"]),
+            ("--config x.yaml backup getIt", ["getItem"]), ("--config=x.yaml --json getIt", ["getItem"]), ("hel", ["help"]),
+            ("help doUnd", ["doUndelete"]), ("help doUndelete ", []), ("--js", ["--json"]), ("getItem --js", ["--json"]),
+            ("getaccountinfo bob@example.com b", ["backup_path", "backupstats"]),
+            ("getaccountinfo bob@example.com backupstats true b", ["backup_path"]),
             ("getItem bob@example.com 1 date ", ["all", "last"]), ("getItem bob@example.com 1 DATE l", ["last"]),
-            ("doExportMailbox bob@example.com /tmp/x format m", ["maildir", "mbox"]),
-            ("--config x.yaml backup getIt", ["getItem"]),
-            ("serve --once f", ["false"]), ("getItem --j", ["--json"]), ("redolog d", ["dump"]), ("help doUnd", ["doUndelete"]),
-            ("completion z", ["zsh"]), ("doSmart", [])
+            ("getItem bob@example.com 1 --date l", ["last"]), ("getItem bob@example.com 1 --date=l", ["--date=last"]),
+            ("getItem bob@example.com 1 --da", ["--date"]), ("getItem bob@example.com 1 dump_blob t", ["true"]),
+            ("doExportMailbox bob@example.com /tmp/x format ", ["eml", "maildir", "mbox"]),
+            ("doUndelete bob@example.com ", ["first"]), ("doUndelete bob@example.com first ", ["last"]),
+            ("doUndelete bob@example.com \"27/02/2014 00:00:00\" ", ["last"]),
+            ("doUndelete bob@example.com first last not", []),
+            ("serve --once ", ["false", "true"]), ("serve --once f", ["false"]), ("serve --once --o", []),
+            ("redolog d", ["dump"]), ("completion z", ["zsh"]), ("setProperty zxbackup_s", ["ZxBackup_SpaceThreshold"]),
+            ("getProperty backupc", ["backupCompressionLevel"]), ("nothing ", [])
         ])
-    func offers(_ line: String, _ words: [String]) throws {
-        let found = try offered(line)
-        #expect(found == words, "\(line)")
+    func words(_ line: String, _ expected: [String]) {
+        let offer = offered(line)
+        #expect(offer.words.map(\.text).sorted() == expected, "\(line)")
+        #expect(!offer.includesFiles)
     }
 
-    @Test("Every command that works is in every script", arguments: ["bash", "zsh", "fish"])
-    func complete(_ shell: String) {
-        let text = script(shell)
-        for command in CommandTable.all {
-            let place =
-                switch shell {
-                case "bash": "\n        \(command.name.lowercased()))\n"
-                case "zsh": "'\(command.name):"
-                default: " -a \(command.name) -d "
-                }
-            #expect(text.contains(place) == (command.availability != .notYet), "\(command.name)")
-        }
+    @Test(
+        "Files where a path is expected",
+        arguments: [
+            ("--config ", true), ("--config=", true), ("--host ", false), ("getItem bob 1 backup_path ", true),
+            ("getItem bob 1 --backup_path=/mnt", true), ("doExportMailbox bob ", true), ("redolog dump ", true),
+            ("getItem bob 1 date ", false), ("getItem bob 1 ", false), ("getMap ", true)
+        ])
+    func files(_ line: String, _ expected: Bool) { #expect(offered(line).includesFiles == expected, "\(line)") }
+
+    @Test("Accounts where one is expected, by their beginning, in any case")
+    func accounts() {
+        let accounts = ["alice@example.com", "bob@example.com"]
+        #expect(offered("doUndelete ", accounts: accounts).words.map(\.text) == accounts)
+        #expect(offered("getItem AL", accounts: accounts).words.map(\.text) == ["alice@example.com"])
+        #expect(offered("getItem --account=b", accounts: accounts).words.map(\.text) == ["--account=bob@example.com"])
+        #expect(offered("getItem alice@example.com ", accounts: accounts).words.isEmpty)
+    }
+
+    @Test("Every command that works is offered, and none that does not")
+    func complete() {
+        let offered = Set(offered("").words.map(\.text)).subtracting(["help"])
+        #expect(offered == Set(CommandTable.all.filter { $0.availability != .notYet }.map(\.name)))
+    }
+
+    @Test("A line is read as a shell reads it: quotes, backslashes, what stands before the program")
+    func line() {
+        let typed = TypedLine(#"sudo A=b ./zxbackup getItem 'a b' "c \"d" e\ f"g"#)
+        #expect(typed.words == ["getItem", "a b", #"c "d"#] && typed.current == "e fg")
+        #expect(TypedLine("zxbackup x '27/02").current == "27/02")
+        #expect(TypedLine("zxbackup x ").current.isEmpty && TypedLine("zxbackup ''").words.isEmpty)
     }
 
     @Test("Another shell is refused with those there are")

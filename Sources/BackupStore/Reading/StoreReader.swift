@@ -62,6 +62,27 @@ public final class FileStoreReader<Files: FileSystem>: StoreReading, @unchecked 
         }
     }
 
+    /// Opens a path for reading with its own index; nil where that cannot be trusted, instead of the time that another takes.
+    /// - Throws: as of ``init(opening:temporaryFolder:files:)``.
+    public init?(openingIndexOf path: FilePath, files: Files) throws {
+        self.files = files
+        self.path = BackupPath(path)
+        do {
+            identity = try StoreIdentity.read(files, self.path)
+            guard try !StoreInstance.isCopy(files, self.path), let index = try Self.ownIndex(files, self.path, identity) else {
+                return nil
+            }
+            self.index = index
+            checkpoint = try JournalFolder(files, self.path).checkpoints.last?.sequence ?? 0
+        } catch let error as Errno {
+            throw StoreError(error, doing: "opening the backup path for reading", subject: path.string)
+        }
+        histories = HistoryFiles(files: files, path: self.path)
+        copy = false
+        privateFolder = nil
+        recovery = RecoveryReport()
+    }
+
     deinit { close() }
 
     /// Closes the index and removes a private one.
@@ -209,5 +230,10 @@ extension FileStoreReader where Files == PosixFileSystem {
     /// Opens a path for reading.
     public convenience init(opening path: FilePath, temporaryFolder: FilePath? = nil) throws {
         try self.init(opening: path, temporaryFolder: temporaryFolder, files: PosixFileSystem())
+    }
+
+    /// Opens a path for reading with its own index; nil where that cannot be trusted.
+    public convenience init?(openingIndexOf path: FilePath) throws {
+        try self.init(openingIndexOf: path, files: PosixFileSystem())
     }
 }

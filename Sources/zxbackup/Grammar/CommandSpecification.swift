@@ -64,6 +64,8 @@ struct Parameter: Sendable {
     var refused: Refusal
     /// Whether its name may be left out (`getProperty backupCompressionLevel`).
     var mayStandAlone = false
+    /// Values that a shell offers while the line is typed; others are not refused for that.
+    var suggestions: [String] = []
 
     /// What a value may be.
     enum Kind: Sendable {
@@ -90,14 +92,15 @@ struct Parameter: Sendable {
         case value(String)
     }
 
-    static func mandatory(_ name: String, _ kind: Kind) -> Parameter {
-        Parameter(name: name, kind: kind, isMandatory: true, defaultText: nil, refused: .nothing)
+    static func mandatory(_ name: String, _ kind: Kind, suggestions: [String] = []) -> Parameter {
+        Parameter(name: name, kind: kind, isMandatory: true, defaultText: nil, refused: .nothing, suggestions: suggestions)
     }
 
     /// An optional parameter whose name may be left out.
-    static func standingAlone(_ name: String, _ kind: Kind) -> Parameter {
+    static func standingAlone(_ name: String, _ kind: Kind, suggestions: [String] = []) -> Parameter {
         var parameter = optional(name, kind)
         parameter.mayStandAlone = true
+        parameter.suggestions = suggestions
         return parameter
     }
 

@@ -270,7 +270,7 @@ enum CommandTable {
         CommandSpecification("doFixShares", "Repairs shares with an import's id map.", [.mandatory("import_idmap_file", .path)]),
         CommandSpecification("legalHold", "Shows, sets and lifts the legal hold of accounts.", [.mandatory("action", .choice(["get", "set", "unset"]))]),
         CommandSpecification(
-            "getProperty", "Shows properties.", [.standingAlone("name", .text)],
+            "getProperty", "Shows properties.", [.standingAlone("name", .text, suggestions: BackupProperty.all.map(\.name))],
             examples: [
                 .init(command: "getProperty", meaning: "Shows all properties and their values."),
                 .init(command: "getProperty backupCompressionLevel", meaning: "Shows one."),
@@ -278,7 +278,7 @@ enum CommandTable {
             notes: BackupProperty.all.map { "\($0.name): \($0.purpose)" }, availability: .built),
         CommandSpecification(
             "setProperty", "Sets a property; the running service obeys within a second.",
-            [.mandatory("name", .text), .mandatory("value", .text)],
+            [.mandatory("name", .text, suggestions: BackupProperty.all.map(\.name)), .mandatory("value", .text)],
             examples: [
                 .init(command: "setProperty ZxBackup_SpaceThreshold 2048", meaning: "Stops writing while less than 2 GB are free.")
             ],
@@ -308,7 +308,7 @@ enum CommandTable {
             availability: .subtree),
         CommandSpecification(
             "completion", "Prints a script with which a shell completes commands and parameters.",
-            [.mandatory("shell", .choice(["bash", "zsh", "fish"]))],
+            [.mandatory("shell", .choice(CompletionScript.Shell.allCases.map(\.rawValue))), .optional("line", .text)],
             examples: [
                 .init(
                     command: "completion bash > /etc/bash_completion.d/zxbackup",
@@ -317,6 +317,7 @@ enum CommandTable {
                 .init(
                     command: "completion fish > /usr/share/fish/vendor_completions.d/zxbackup.fish",
                     meaning: "For all users of fish."),
-            ], availability: .built),
+            ],
+            notes: ["With line, what the scripts ask for: what can follow on the line that is being typed."], availability: .built),
     ]
 }

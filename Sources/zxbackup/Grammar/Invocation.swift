@@ -67,6 +67,8 @@ struct GlobalOptions: Sendable, Equatable {
 
     static let flags = ["json", "progress", "sync", "help"]
     static let valued = ["host", "hostname", "backup-path", "config"]
+    /// Those of them whose values are files.
+    static let paths = ["backup-path", "config"]
 
     /// Takes over `--name`, and its value where it has one. False for a name that is no global option.
     mutating func set(_ name: String, _ value: String?) -> Bool {

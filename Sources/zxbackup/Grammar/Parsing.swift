@@ -38,7 +38,7 @@ struct Grammar: Sendable {
     private func takeOptions(_ rest: inout ArraySlice<String>, _ options: inout GlobalOptions) throws {
         while let word = rest.first, word.hasPrefix("-"), word != "--" {
             rest.removeFirst()
-            let (name, attached) = option(word)
+            let (name, attached) = Self.option(word)
             if word == "-h" { options.help = true; continue }
             guard try takeGlobal(name, attached, &rest, &options, nil) else { throw unknownOption(word, name) }
         }
@@ -72,7 +72,7 @@ struct Grammar: Sendable {
             if !verbatim, word == "--" { verbatim = true; continue }
             if !verbatim, word == "-h" { return .helpOf(command) }
             if !verbatim, word.hasPrefix("--") {
-                let (name, attached) = option(word)
+                let (name, attached) = Self.option(word)
                 if let parameter = command.parameter(named: name) {
                     named.append((parameter.name, try value(of: parameter, attached, &rest, command)))
                 } else if try !takeGlobal(name, attached, &rest, &invocation.options, command) {
@@ -179,7 +179,7 @@ struct Grammar: Sendable {
     }
 
     /// Splits `--name=value`; the name in lower case.
-    private func option(_ word: String) -> (name: String, value: String?) {
+    static func option(_ word: String) -> (name: String, value: String?) {
         let body = word.drop { $0 == "-" }
         guard let equals = body.firstIndex(of: "=") else { return (body.lowercased(), nil) }
         return (body[..<equals].lowercased(), String(body[body.index(after: equals)...]))

@@ -18,13 +18,7 @@ final class Shell {
         process.standardInput = input
         process.standardOutput = output
         process.standardError = output
-        // The threads that tests run on block signals, and programs inherit that: a service could not be ended.
-        var none = sigset_t()
-        var before = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &before)
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-        try process.run()
+        try process.runUnblocked()
     }
 
     deinit {
