@@ -20,6 +20,8 @@ public final class FileStoreReader<Files: FileSystem>: StoreReading, @unchecked 
     private let privateFolder: FilePath?
     private let copy: Bool
     private let checkpoint: UInt64
+    /// When the journal's last checkpoint was made, milliseconds since 1970; nil where there is none that counts (R7).
+    public let checkpointTime: Int64?
 
     /// What had to be left out of the reading and why; empty where the path's own index is used.
     public let recovery: RecoveryReport
@@ -41,7 +43,8 @@ public final class FileStoreReader<Files: FileSystem>: StoreReading, @unchecked 
                 self.index = index
                 privateFolder = nil
                 recovery = RecoveryReport()
-                checkpoint = try JournalFolder(files, self.path).checkpoints.last?.sequence ?? 0
+                let last = try JournalFolder(files, self.path).checkpoints.last
+                (checkpoint, checkpointTime) = (last?.sequence ?? 0, last?.time)
                 return
             }
             let folder = try Self.makePrivateFolder(temporaryFolder)
@@ -51,7 +54,7 @@ public final class FileStoreReader<Files: FileSystem>: StoreReading, @unchecked 
                 index = try StoreIndex(writing: folder.appending("index.sqlite"))
                 try recovery.rebuild(index, overlays: true)
                 self.recovery = recovery.report
-                checkpoint = recovery.checkpoint?.sequence ?? recovery.floor
+                (checkpoint, checkpointTime) = (recovery.checkpoint?.sequence ?? recovery.floor, recovery.checkpoint?.time)
                 privateFolder = folder
             } catch {
                 Self.removePrivateFolder(folder)
@@ -73,7 +76,8 @@ public final class FileStoreReader<Files: FileSystem>: StoreReading, @unchecked 
                 return nil
             }
             self.index = index
-            checkpoint = try JournalFolder(files, self.path).checkpoints.last?.sequence ?? 0
+            let last = try JournalFolder(files, self.path).checkpoints.last
+            (checkpoint, checkpointTime) = (last?.sequence ?? 0, last?.time)
         } catch let error as Errno {
             throw StoreError(error, doing: "opening the backup path for reading", subject: path.string)
         }

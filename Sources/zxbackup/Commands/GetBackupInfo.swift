@@ -65,6 +65,8 @@ struct AccountFigures {
     private(set) var deleted = 0
     /// Accounts that need a scan, with the reasons.
     private(set) var marked: [(account: AccountEntry, marks: [Mark])] = []
+    /// When the mailbox of each living account was compared whole with the server, the longest ago first.
+    private(set) var scans: [(account: AccountEntry, first: Int64?, last: Int64?)] = []
     private(set) var firstChange: Int64?
     private(set) var lastChange: Int64?
 
@@ -74,11 +76,23 @@ struct AccountFigures {
             if account?.isDeleted == true { deleted += 1 } else { alive += 1 }
             let marks = try store.marks(id)
             if !marks.isEmpty { marked.append((account?.entry ?? AccountEntry(id: id, name: id), marks)) }
+            if account?.isDeleted != true, let scan = try Self.scans(of: id, store) {
+                scans.append((account?.entry ?? AccountEntry(id: id, name: id), scan.first, scan.last))
+            }
             guard let changes = try store.changes(of: id) else { continue }
             firstChange = min(firstChange ?? .max, changes.first.time)
             lastChange = max(lastChange ?? .min, changes.last.time)
         }
+        scans.sort { ($0.last ?? 0, $0.account.name, $0.account.id) < ($1.last ?? 0, $1.account.name, $1.account.id) }
         marked.sort { ($0.account.name, $0.account.id) < ($1.account.name, $1.account.id) }
+    }
+
+    /// The first scan and the last, neither of which a mailbox has that was followed since it was made; nil without a mailbox.
+    private static func scans(of id: String, _ store: StoreReader) throws -> (first: Int64?, last: Int64?)? {
+        guard let latest = try store.state(of: .mailbox(id)) else { return nil }
+        if latest.ordinal == 1 { return latest.kind == "scan" ? (latest.time, latest.time) : (nil, nil) }
+        let times = try store.history(of: .mailbox(id)).lines.filter { $0.kind == "scan" }.map(\.time)
+        return (times.first, times.last)
     }
 
     var lines: [KeyValueBlock.Line] {

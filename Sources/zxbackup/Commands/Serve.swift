@@ -44,6 +44,8 @@ enum Serve: Command {
         } else {
             service.enter(.following)
             var lastLook = ContinuousClock.now
+            var spaceNoted: ContinuousClock.Instant?
+            let spaceHistory = SpaceHistory(stateFolder: configuration.stateFolder, of: realPath(invocation.backupPath(configuration)))
             try engine.follow(
                 until: { StopRequest.isMade },
                 idle: {
@@ -56,6 +58,10 @@ enum Serve: Command {
                     guard ContinuousClock.now - lastLook >= .milliseconds(500) else { return }
                     lastLook = .now
                     engine.settings = try properties.settings()
+                    guard spaceNoted.map({ .now - $0 >= .seconds(600) }) ?? true else { return }
+                    spaceNoted = .now
+                    // Without a note `status` knows less, and says so; that ends no service.
+                    try? spaceHistory.note(SpaceLeft(on: invocation.backupPath(configuration)), at: milliseconds())
                 })
         }
         service.enter(.ending)

@@ -37,6 +37,7 @@ extension StatusReport {
         block.lines.append(.block(backupBlock))
         if let accounts {
             var lines = accounts.lines
+            lines += Self.scanLines(accounts)
             for (account, marks) in accounts.marked { lines += marks.map { .pair("needs scan: \(account.name)", $0.reason) } }
             block.lines.append(.block(KeyValueBlock("accounts", lines)))
         }
@@ -69,7 +70,7 @@ extension StatusReport {
         if let info {
             block.add("server id", info.serverID)
             block.add("last sequence", "\(info.lastSequence)")
-            block.add("checkpoint", "\(info.checkpointSequence)")
+            block.add("checkpoint", "\(info.checkpointSequence)" + (checkpointTime.map { " of \(TimeText.local($0))" } ?? ""))
             if let position = info.logPosition { block.add("redo log read", position) }
         }
         if let log { block.add("redo log", log.string) }
@@ -77,8 +78,33 @@ extension StatusReport {
         if let space {
             block.add("free space", "\(ByteText.of(space.bytes)) of \(ByteText.of(space.totalBytes))")
             if let inodes = space.inodes { block.add("free inodes", "\(inodes)") }
+            if let outlook { block.lines += Self.outlookLines(outlook) }
         }
         return block
+    }
+
+    /// The accounts that were not scanned for the longest time: one screen shows no more.
+    private static let shownScans = 20
+
+    private static func scanLines(_ accounts: AccountFigures) -> [KeyValueBlock.Line] {
+        var lines = accounts.scans.prefix(shownScans).map { account, first, last -> KeyValueBlock.Line in
+            guard let first, let last else { return .pair("last scan: \(account.name)", "never: followed since it was made") }
+            let since = first == last ? "the first" : "the first on \(TimeText.local(first))"
+            return .pair("last scan: \(account.name)", "\(TimeText.local(last)), \(since)")
+        }
+        if accounts.scans.count > shownScans { lines.append(.pair("scanned later", "\(accounts.scans.count - shownScans) others")) }
+        return lines
+    }
+
+    private static func outlookLines(_ outlook: (space: SpaceHistory.Outlook, inodes: SpaceHistory.Outlook)) -> [KeyValueBlock.Line] {
+        func words(_ outlook: SpaceHistory.Outlook) -> String {
+            switch outlook {
+            case .unknown: "unknown: less than a day of it is known"
+            case .notShrinking: "it does not shrink"
+            case .days(let days): "\(days)"
+            }
+        }
+        return [.pair("days of space left", words(outlook.space)), .pair("days of inodes left", words(outlook.inodes))]
     }
 
     private static func line(_ operation: JSONObject) -> KeyValueBlock.Line {
@@ -103,6 +129,7 @@ extension StatusReport {
             members["server_id"] = .string(info.serverID)
             members["last_sequence"] = .int(Int64(info.lastSequence))
             members["checkpoint_sequence"] = .int(Int64(info.checkpointSequence))
+            members["checkpoint_time"] = checkpointTime.map { .string(TimeText.iso($0)) }
             members["position"] = info.position.map { (try? JSONValue(json: $0)) ?? .string($0) }
         }
         members["redo_log"] = log.map { .string($0.string) }
@@ -110,6 +137,14 @@ extension StatusReport {
         members["behind_bytes"] = behind.map { .int($0.bytes) }
         if let accounts {
             for member in accounts.json.members { members.members.append(member) }
+            members["scans"] = .array(
+                accounts.scans.map { account, first, last in
+                    .object([
+                        "name": .string(account.name), "id": .string(account.id),
+                        "first_scan": first.map { .string(TimeText.iso($0)) } ?? .null,
+                        "last_scan": last.map { .string(TimeText.iso($0)) } ?? .null
+                    ])
+                })
             members["needs_scan"] = .array(
                 accounts.marked.map { account, marks in
                     .object([
@@ -120,6 +155,12 @@ extension StatusReport {
         }
         members["free_bytes"] = space.map { .int($0.bytes) }
         members["free_inodes"] = space?.inodes.map { .int($0) }
+        if let outlook {
+            for (name, outlook) in [("space", outlook.space), ("inodes", outlook.inodes)] {
+                members["\(name)_outlook"] = .string(outlook.word)
+                members["\(name)_days_left"] = outlook.days.map { .int($0) } ?? .null
+            }
+        }
         return members
     }
 
@@ -135,7 +176,11 @@ extension StatusReport {
             ("lag_p99_milliseconds", "From the server's commit to the durable state, of 99 % of the transactions.", lag),
             ("accounts", "Accounts in the backup.", accounts.map { Int64($0.alive) }),
             ("accounts_that_need_a_scan", "Accounts in doubt.", accounts.map { Int64($0.marked.count) }),
-            ("free_bytes", "Free space in the backup path.", space?.bytes), ("free_inodes", "Free inodes there.", space?.inodes)
+            ("checkpoint_time_seconds", "When the last checkpoint was made.", checkpointTime.map { $0 / 1000 }),
+            ("oldest_scan_time_seconds", "The account not scanned for the longest time.", accounts?.scans.compactMap(\.last).first.map { $0 / 1000 }),
+            ("free_bytes", "Free space in the backup path.", space?.bytes), ("free_inodes", "Free inodes there.", space?.inodes),
+            ("space_days_left", "How long it lasts, where that is known.", outlook?.space.days),
+            ("inodes_days_left", "How long they last, where that is known.", outlook?.inodes.days)
         ]
         return metrics.map { metric in
             guard let value = metric.value else { return "" }
@@ -143,4 +188,17 @@ extension StatusReport {
                 "# HELP zxbackup_\(metric.name) \(metric.help)\n# TYPE zxbackup_\(metric.name) gauge\nzxbackup_\(metric.name) \(value)\n"
         }.joined()
     }
+}
+
+extension SpaceHistory.Outlook {
+    /// One word for programs.
+    fileprivate var word: String {
+        switch self {
+        case .unknown: "unknown"
+        case .notShrinking: "not_shrinking"
+        case .days: "shrinking"
+        }
+    }
+
+    fileprivate var days: Int64? { if case .days(let days) = self { days } else { nil } }
 }

@@ -30,6 +30,9 @@ struct StatusReport {
         var bytes: Int64
     }
 
+    /// A warning is worth while there is still time to do something.
+    private static let fewDays = 7
+
     let path: FilePath
     private(set) var problems: [(level: Level, text: String)] = []
     /// What the running service says of itself; nil where none runs.
@@ -39,6 +42,10 @@ struct StatusReport {
     private(set) var log: FilePath?
     private(set) var behind: Behind?
     private(set) var space: SpaceLeft?
+    /// How long space and inodes last.
+    private(set) var outlook: (space: SpaceHistory.Outlook, inodes: SpaceHistory.Outlook)?
+    /// When the last checkpoint was made.
+    private(set) var checkpointTime: Int64?
 
     var level: Level { problems.map(\.level).max() ?? .fine }
 
@@ -71,6 +78,7 @@ struct StatusReport {
         let store = try StoreReader(opening: path)
         defer { store.close() }
         info = try store.info()
+        checkpointTime = store.checkpointTime
         let accounts = try AccountFigures(store)
         self.accounts = accounts
         if accounts.alive == 0 { problems.append((.warning, "the backup holds no account")) }
@@ -111,5 +119,12 @@ struct StatusReport {
             problems.append((.warning, "less than 5 % of the file system is free"))
         }
         if let inodes = space.inodes, inodes < 10_000 { problems.append((.warning, "\(inodes) inodes are free")) }
+        let outlook = try SpaceHistory(stateFolder: configuration.stateFolder, of: realPath(path)).outlook(
+            space, reserve: threshold, at: milliseconds())
+        self.outlook = outlook
+        for (what, outlook) in [("free space", outlook.space), ("free inodes", outlook.inodes)] {
+            guard case .days(let days) = outlook, days < Self.fewDays else { continue }
+            problems.append((.warning, "the \(what) will last for \(days == 1 ? "1 day" : "\(days) days")"))
+        }
     }
 }
