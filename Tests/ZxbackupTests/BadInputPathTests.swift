@@ -89,6 +89,15 @@ struct BadInputPathTests {
         }
     }
 
+    @Test("A backup path that is one name lies in the folder that the command is given in")
+    func nameAlone() throws {
+        let place = try Workplace()
+        let result = try BuiltProgram.run(
+            ["--config", place.config, "--backup-path", "alone", "init"], in: place.folder.string)
+        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+        #expect(FileManager.default.fileExists(atPath: place.folder.appending("alone/zxbackup.json").string))
+    }
+
     @Test("No such path: every command says so, and none makes anything")
     func noSuchPath() throws {
         let (place, _, first) = try workplace()

@@ -25,7 +25,8 @@ enum StoreCreation {
         let identity = StoreIdentity(storeID: randomName(), serverID: serverID)
         // Written last: where this file is, everything else is.
         try files.writeDurably(identity.bytes, to: path.identity)
-        try files.syncFolder(path.root.removingLastComponent())
+        let above = path.root.removingLastComponent()
+        try files.syncFolder(above.isEmpty ? "." : above)
     }
 
     /// Whether the folder holds nothing but empty folders of the layout.
