@@ -1,6 +1,7 @@
 import BackupStore
 import Logging
 import RedoLog
+import SystemPackage
 
 /// The backup of one mail server: scans what was never seen, then follows the redo log.
 ///
@@ -54,6 +55,9 @@ public final class BackupEngine {
         scanner = try RealTimeScanner(source: source, store: store, logger: logger, directoryInterval: directoryInterval)
     }
 
+    /// The backup path.
+    public var backupPath: FilePath { store.backupPath }
+
     /// The last committed transaction.
     public var lastSequence: UInt64 { store.lastSequence }
 
@@ -73,6 +77,9 @@ public final class BackupEngine {
         try store.rebuildIndex()
         return try store.accounts().count
     }
+
+    /// What opening the backup path, or making its index anew since, found damaged or missing.
+    public var findings: [Damage] { store.recovery.findings }
 
     /// What following did so far.
     public var statistics: FollowStatistics { scanner.statistics }

@@ -133,6 +133,12 @@ extension IndexStatements {
     /// Removes a history from the tables; its blobs may have lost their last user. A history begun anew after the removal stays.
     func remove(_ key: HistoryKey, at sequence: UInt64) throws {
         if let latest = try sequences(of: key), latest.sequence > Int64(sequence) { return }
+        if let account = key.account, let number = try number(of: account) {
+            // The account's next `account_stat` is about what is left.
+            try run(
+                "UPDATE accounts SET sequence = max(sequence, ?) WHERE number = ?",
+                [Int64(sequence).databaseValue, number.databaseValue])
+        }
         try run("DELETE FROM overlay WHERE history = ?", [key.indexName.databaseValue])
         try run("DELETE FROM uses WHERE user = ?", [key.indexName.databaseValue])
         switch key {

@@ -248,10 +248,15 @@ struct Recovery<Files: FileSystem> {
                 try index.use("rebuilding the index") { try $0.cut(cut.key, sequence: cut.sequence) }
             }
             var count = 0
+            var census = isCopy ? nil : try HistoryCensus(files, path)
             try histories.forEachKey { key in
+                var first: HistoryLine?
+                var isThere = false
                 try histories.read(key) { reading in
                     switch reading {
-                    case .bad(let found, _): damage.append(found)
+                    case .bad(let found, _):
+                        damage.append(found)
+                        isThere = true
                     case .valid(let line, let tail, let bytes, let place):
                         guard line.sequence <= limit else {
                             damage.append(
@@ -262,18 +267,21 @@ struct Recovery<Files: FileSystem> {
                         }
                         guard !cuts.contains(CutState(key: key, sequence: line.sequence)) else { return }
                         largest = max(largest, line.sequence)
+                        (first, isThere) = (first ?? line, true)
                         try index.use("rebuilding the index") {
                             try $0.apply(line, checksum: tail.checksum, bytes: bytes, to: key)
                         }
                     }
                     if damage.count > RecoveryReport.limit { damage.removeLast() }
                 }
+                if isThere { census?.count(key, first: first) }
                 count += 1
                 if count % 5000 == 0 {
                     try index.commit()
                     try index.begin()
                 }
             }
+            damage += try census?.missing(journal) ?? []
             try restoreMarks(index)
             try index.use("rebuilding the index") { statements in
                 let position = journal.segments.last { $0.header != nil && $0.header!.position != nil }?.header?.position

@@ -7,7 +7,8 @@ enum RebuildIndex: ServiceCommand {
     static func run(
         _ invocation: Invocation, in engine: BackupEngine, _ configuration: Configuration, _ console: Console
     ) throws -> CommandStatus {
-        show(accounts: try engine.rebuildIndex(), last: engine.lastSequence, [], invocation, console)
+        let accounts = try engine.rebuildIndex()
+        return show(accounts: accounts, last: engine.lastSequence, engine.findings, engine.backupPath, invocation, console)
     }
 
     static func runAlone(_ invocation: Invocation, _ configuration: Configuration, _ console: Console) throws -> CommandStatus {
@@ -21,13 +22,13 @@ enum RebuildIndex: ServiceCommand {
         let last = writer.lastSequence
         let findings = writer.recovery.findings
         try writer.close()
-        for finding in findings { console.errors("\(path)/\(finding)\n") }
-        return show(accounts: accounts, last: last, findings, invocation, console)
+        return show(accounts: accounts, last: last, findings, path, invocation, console)
     }
 
     private static func show(
-        accounts: Int, last: UInt64, _ findings: [Damage], _ invocation: Invocation, _ console: Console
+        accounts: Int, last: UInt64, _ findings: [Damage], _ path: FilePath, _ invocation: Invocation, _ console: Console
     ) -> CommandStatus {
+        for finding in findings { console.errors("\(path)/\(finding)\n") }
         if invocation.options.json {
             console.write(JSONValue.object([
                 "accounts": .int(Int64(accounts)), "last_sequence": .int(Int64(last)), "findings": .array(findings.map { .string("\($0)") }),
