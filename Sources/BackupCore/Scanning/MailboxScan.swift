@@ -124,6 +124,7 @@ struct MailboxScan {
             pending.append(state.newState(account: account.id))
             if pending.count >= Self.batch { try flush() }
         }
+
         if isOpen { try store.begin(transaction(life)) }
         var isComplete = false
         // Where that fails too, the writer refuses to go on until it was done.

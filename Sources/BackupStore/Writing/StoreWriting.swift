@@ -6,6 +6,8 @@ import SystemPackage
 public protocol StoreWriting: StoreReading {
     /// The backup path.
     var backupPath: FilePath { get }
+    /// What opening, or making the index anew since, found and did.
+    var recovery: RecoveryReport { get }
     /// The last committed sequence.
     var lastSequence: UInt64 { get }
     /// The last committed source position (R4).
