@@ -43,8 +43,8 @@ public struct SpaceHistory: Sendable {
             try database.execute(
                 sql: """
                     CREATE TABLE IF NOT EXISTS space (
-                        path TEXT NOT NULL, time INTEGER NOT NULL, bytes INTEGER NOT NULL, inodes INTEGER, PRIMARY KEY (path, time))
-                        WITHOUT ROWID
+                        path TEXT NOT NULL, time INTEGER NOT NULL, bytes INTEGER NOT NULL, inodes INTEGER,
+                        PRIMARY KEY (path, time)) WITHOUT ROWID
                     """)
             // After a clock that was ahead is set right, what lies in the future is of no use.
             try database.execute(
@@ -64,7 +64,9 @@ public struct SpaceHistory: Sendable {
     public func outlook(
         _ space: SpaceLeft, reserve: Int64 = 0, at time: Int64
     ) throws -> (space: Outlook, inodes: Outlook) {
-        guard let oldest = try oldest(after: time - 7 * Self.day), time - oldest.time >= Self.day else { return (.unknown, .unknown) }
+        guard let oldest = try oldest(after: time - 7 * Self.day), time - oldest.time >= Self.day else {
+            return (.unknown, .unknown)
+        }
         func outlook(_ before: Int64, _ now: Int64, reserve: Int64) -> Outlook {
             guard before > now else { return .notShrinking }
             let days = Double(max(0, now - reserve)) / Double(before - now) * Double(time - oldest.time) / Double(Self.day)

@@ -4,7 +4,7 @@ import Testing
 @testable import zxbackup
 
 /// The scripts in the shells that they are for, at a terminal.
-@Suite("Completion in a shell", .timeLimit(.minutes(2)))
+@Suite("Completion in a shell", .timeLimit(.minutes(5)))
 struct CompletionShellTests {
     /// A shell that has read its script, and prints the line that is being typed when Ctrl+G is pressed.
     private struct Kind: CustomTestStringConvertible {

@@ -28,7 +28,8 @@ struct ContentScan {
     ) throws -> Found {
         guard let digest = row.blobDigest, !digest.isEmpty else { return Found() }
         let location = BlobLocation(
-            mailboxID: mailboxID, itemID: row.id, modContent: row.modContent, locator: row.locator, size: row.size, digest: digest)
+            mailboxID: mailboxID, itemID: row.id, modContent: row.modContent, locator: row.locator, size: row.size,
+            digest: digest)
         var isTakenAgain = false
         // Where the log's body was damaged, the content is not the one that the row names.
         if let known, known.id == BlobID(digest) ?? known.id {

@@ -62,7 +62,8 @@ struct HistoryCensus<Files: FileSystem> {
         for (account, counted) in short.sorted(by: { $0.key < $1.key }) {
             let gone = counted.stat.items - counted.present
             guard gone > 0 else { continue }
-            let known = named.filter { $0.key.account == account }.sorted { path.relativeHistory($0.key) < path.relativeHistory($1.key) }
+            let known = named.filter { $0.key.account == account }
+                .sorted { path.relativeHistory($0.key) < path.relativeHistory($1.key) }
             for (key, lines) in known {
                 let reason = "the history is gone; the journal still has \(lines) of its lines"
                 damage.append(Damage(.missing, file: path.relativeHistory(key), offset: 0, reason: reason))

@@ -33,6 +33,8 @@ enum Completion: Command {
 
     /// Whether a shell reads the name as it is: it comes from the mail server, and is put on a command line.
     private static func isPlain(_ name: String) -> Bool {
-        name.unicodeScalars.allSatisfy { $0.properties.isAlphabetic || ("0"..."9").contains($0) || "@._-+=%".unicodeScalars.contains($0) }
+        name.unicodeScalars.allSatisfy {
+            $0.properties.isAlphabetic || ("0"..."9").contains($0) || "@._-+=%".unicodeScalars.contains($0)
+        }
     }
 }

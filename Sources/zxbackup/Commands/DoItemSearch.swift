@@ -16,7 +16,8 @@ enum DoItemSearch: Command {
         func moment(_ name: String) throws -> RestoreMoment? {
             guard let date = try invocation.date(name) else { return nil }
             if case .second(let second) = date {
-                try RestoreMoment.refuseFuture(second, lastChange: lastChange, remedy: "Without \(name), all until now is searched")
+                try RestoreMoment.refuseFuture(
+                    second, lastChange: lastChange, remedy: "Without \(name), all until now is searched")
             }
             return try DoRestoreOnNewAccount.moment(date)
         }

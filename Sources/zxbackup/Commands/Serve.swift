@@ -45,7 +45,8 @@ enum Serve: Command {
             service.enter(.following)
             var lastLook = ContinuousClock.now
             var spaceNoted: ContinuousClock.Instant?
-            let spaceHistory = SpaceHistory(stateFolder: configuration.stateFolder, of: realPath(invocation.backupPath(configuration)))
+            let path = invocation.backupPath(configuration)
+            let spaceHistory = SpaceHistory(stateFolder: configuration.stateFolder, of: realPath(path))
             try engine.follow(
                 until: { StopRequest.isMade },
                 idle: {
@@ -61,7 +62,7 @@ enum Serve: Command {
                     guard spaceNoted.map({ .now - $0 >= .seconds(600) }) ?? true else { return }
                     spaceNoted = .now
                     // Without a note `status` knows less, and says so; that ends no service.
-                    try? spaceHistory.note(SpaceLeft(on: invocation.backupPath(configuration)), at: milliseconds())
+                    try? spaceHistory.note(SpaceLeft(on: path), at: milliseconds())
                 })
         }
         service.enter(.ending)

@@ -92,11 +92,14 @@ extension StatusReport {
             let since = first == last ? "the first" : "the first on \(TimeText.local(first))"
             return .pair("last scan: \(account.name)", "\(TimeText.local(last)), \(since)")
         }
-        if accounts.scans.count > shownScans { lines.append(.pair("scanned later", "\(accounts.scans.count - shownScans) others")) }
+        let others = accounts.scans.count - lines.count
+        if others > 0 { lines.append(.pair("scanned later", "\(others) others")) }
         return lines
     }
 
-    private static func outlookLines(_ outlook: (space: SpaceHistory.Outlook, inodes: SpaceHistory.Outlook)) -> [KeyValueBlock.Line] {
+    private static func outlookLines(
+        _ outlook: (space: SpaceHistory.Outlook, inodes: SpaceHistory.Outlook)
+    ) -> [KeyValueBlock.Line] {
         func words(_ outlook: SpaceHistory.Outlook) -> String {
             switch outlook {
             case .unknown: "unknown: less than a day of it is known"
@@ -167,6 +170,7 @@ extension StatusReport {
     /// The text format of Prometheus, for the node exporter's text files.
     fileprivate var prometheus: String {
         let lag = service?["lag_ms"]?.object?["p99"]?.int
+        let oldestScan = accounts?.scans.compactMap(\.last).first
         let metrics: [(name: String, help: String, value: Int64?)] = [
             ("state", "0 fine, 1 warning, 2 critical.", Int64(level.rawValue)),
             ("service_running", "Whether the service runs.", service == nil ? 0 : 1),
@@ -177,7 +181,7 @@ extension StatusReport {
             ("accounts", "Accounts in the backup.", accounts.map { Int64($0.alive) }),
             ("accounts_that_need_a_scan", "Accounts in doubt.", accounts.map { Int64($0.marked.count) }),
             ("checkpoint_time_seconds", "When the last checkpoint was made.", checkpointTime.map { $0 / 1000 }),
-            ("oldest_scan_time_seconds", "The account not scanned for the longest time.", accounts?.scans.compactMap(\.last).first.map { $0 / 1000 }),
+            ("oldest_scan_time_seconds", "When the account scanned the longest ago was.", oldestScan.map { $0 / 1000 }),
             ("free_bytes", "Free space in the backup path.", space?.bytes), ("free_inodes", "Free inodes there.", space?.inodes),
             ("space_days_left", "How long it lasts, where that is known.", outlook?.space.days),
             ("inodes_days_left", "How long they last, where that is known.", outlook?.inodes.days)

@@ -45,7 +45,8 @@ struct CompletionOffer {
         }
         let known = CommandTable.all.filter { $0.availability != .notYet }
         guard let name = rest.popFirst()?.lowercased() else {
-            return line.current.hasPrefix("-") ? offerOptions() : offer(known, Word(text: "help", meaning: "Shows a command's parameters."))
+            if line.current.hasPrefix("-") { return offerOptions() }
+            return offer(known, Word(text: "help", meaning: "Shows a command's parameters."))
         }
         if name == "help" { return rest.isEmpty ? offer(known) : () }
         guard let command = known.first(where: { $0.name.lowercased() == name }) else { return }
