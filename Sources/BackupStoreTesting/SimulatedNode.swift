@@ -58,7 +58,9 @@ final class SimulatedNode {
     }
 
     /// What a failed sync does on Linux: the pages count as clean, so that the next sync reports nothing and saves nothing.
-    func forgetDirty() { dirty = [] }
+    ///
+    /// A truncation is the file system's own matter, and no page.
+    func forgetDirty() { dirty.removeAll { if case .written = $0 { true } else { false } } }
 
     /// Calls `body` with this node and all below it.
     func walk(_ body: (SimulatedNode) -> Void) {

@@ -91,7 +91,7 @@ final class StormyBackup {
 
     private func opened() throws -> BackupEngine {
         if let engine { return engine }
-        if try disk.status(path.appending("zxbackup.json")) == nil {
+        if disk.contents()["zxbackup.json"] == nil {
             try FileStoreWriter.create(path, serverID: server.identity.id, files: disk)
         }
         var options = StoreOptions()
