@@ -1,6 +1,7 @@
 import BackupStore
 import Foundation
 import RedoLog
+import SystemPackage
 import Testing
 
 @testable import BackupCore
@@ -48,6 +49,33 @@ struct HostileLogTests {
         try bench.backUp()
         for id in [300, 301] as [Int64] { #expect(try bench.item(id)?.blob?.id.description == digest) }
         #expect(try bench.reasons().filter { $0.contains("content") } == [])
+    }
+
+    @Test(
+        "A tail that was cut off and written over marks the accounts, also where what was read of it is gone",
+        arguments: [0, 40], [true, false])
+    func holeInTheLog(more: Int64, goesOn: Bool) throws {
+        let bench = try LogBench()
+        try bench.message(300, message("before"))
+        try bench.writer.flush()
+        var engine = try bench.engine()
+        try engine.begin()
+        try engine.catchUp()
+        if !goesOn { try engine.close() }
+        let log = try FileDescriptor.open(bench.logFolder.appending("redo.log"), .readWrite)
+        let read = try log.seek(offset: 0, from: .end)
+        try bench.message(301, message("lost"))
+        try log.closeAfter { try log.resize(to: read - more) }
+        try bench.message(302, message("after"))
+        try bench.writer.flush()
+        if !goesOn {
+            engine = try bench.engine()
+            try engine.begin()
+        }
+        try engine.catchUp()
+        try engine.close()
+        #expect(try bench.item(302) != nil && bench.item(301) == nil)
+        #expect(try !bench.reasons().isEmpty)
     }
 
     @Test("A shared body that does not decompress costs its recipients the content")
