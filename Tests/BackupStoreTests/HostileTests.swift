@@ -55,6 +55,27 @@ struct HostileTests {
         }
     }
 
+    @Test("Every changed letter of zxbackup.json and of a checksum is noticed")
+    func sealed() throws {
+        let store = try StoreOnDisk()
+        let whole = store.disk.contents()["zxbackup.json"]!
+        for place in whole.indices {
+            for value in [whole[place] ^ 1, whole[place] ^ 0x20, 0] where value != whole[place] {
+                // The line feed at the end says nothing.
+                if place == whole.count - 1 { continue }
+                store.disk.damage("zxbackup.json") { $0[place] = value }
+                #expect(throws: StoreError.self, "byte \(place): \(value)") { try store.reader() }
+                store.disk.damage("zxbackup.json") { $0 = whole }
+            }
+        }
+        let letters = SealedJSON.encode(["a": 1]).count - 10
+        var sealed = (0...40).lazy.map { SealedJSON.encode(["a": .int($0)]) }
+            .first { $0[letters - 2] >= UInt8(ascii: "a") || $0[letters] >= UInt8(ascii: "a") }!
+        let place = sealed.indices.last { sealed[$0] >= UInt8(ascii: "a") && sealed[$0] <= UInt8(ascii: "f") }!
+        sealed[place] -= 0x20
+        #expect(SealedJSON.decode(sealed) == nil)
+    }
+
     @Test("Numbers that no writer writes, under a right checksum, are refused")
     func numbers() {
         #expect(Checkpoint(SealedJSON.encode(["seq": -1, "segment": 1, "time": 1])) == nil)

@@ -173,6 +173,80 @@ struct RecoveryTests {
         writer.abandon()
     }
 
+    @Test("R15: an index made anew has each reason for a scan once")
+    func marksOnce() throws {
+        let store = try StoreOnDisk()
+        let writer = try store.open()
+        for n in 1...3 {
+            var transaction = message(1, time: 1, change: Int64(n))
+            transaction.marks = [Mark(reason: "reason \(n)", time: 1), Mark(reason: "other reason \(n)", time: 1)]
+            try writer.append(transaction)
+            try writer.commit()
+        }
+        let marks = try writer.marks(account)
+        #expect(marks.count == 6)
+        try writer.checkpoint()
+        try writer.rebuildIndex()
+        #expect(try writer.marks(account) == marks)
+        writer.abandon()
+    }
+
+    @Test("An account_stat counts what a purge has left")
+    func statAfterPurge() throws {
+        let store = try StoreOnDisk()
+        let writer = try store.open()
+        for n in 1...4 { try writer.append(message(Int64(n % 2), time: 1, change: Int64(n))) }
+        try writer.commit()
+        _ = try writer.removeHistories([.item(account: account, id: 1)], time: 2)
+        try writer.checkpoint()
+        let stat = try AccountStat.newest(store.disk, BackupPath(store.path), account)
+        #expect(stat?.sequence == 5 && stat?.items == 1 && stat?.lines == 2)
+        try writer.rebuildIndex()
+        try writer.append(message(0, time: 3, change: 5))
+        try writer.commit()
+        try writer.checkpoint()
+        #expect(try AccountStat.newest(store.disk, BackupPath(store.path), account)?.lines == 3)
+        try writer.close()
+    }
+
+    @Test("A segment of another store is damage, and nothing of it is taken in")
+    func foreignSegment() throws {
+        let (store, other) = (try StoreOnDisk(), try StoreOnDisk())
+        var writer = try store.open()
+        try writer.append(message(1, time: 1, change: 1))
+        try writer.commit()
+        store.crash(writer, .everything)
+        let theirs = try other.open()
+        for n in 2...4 {
+            try theirs.append(message(Int64(n), time: 1, change: Int64(n)))
+            try theirs.commit()
+        }
+        theirs.abandon()
+        let name = other.newestSegment
+        store.disk.place(name.replacing("segment-0000000001", with: "segment-0000000002"), other.disk.contents()[name]!)
+        store.removeIndex()
+        let reader = try store.reader()
+        #expect(reader.recovery.findings.contains { $0.reason.contains("belongs to store") })
+        #expect(try reader.info().lastSequence == 1)
+        reader.close()
+        writer = try store.open()
+        #expect(writer.lastSequence == 1 && store.files("accounts/").count == 1)
+        writer.abandon()
+    }
+
+    @Test("No name in a journal leads out of the backup path", arguments: ["../../etc", "/etc", "a/b", "", ".tmp-x"])
+    func namesInJournal(name: String) {
+        for key in [HistoryKey.item(account: name, id: 1), .accountInfo(name), .mailbox(name), .directory(.domains, name)] {
+            var records: [UInt8] = []
+            JournalRecord.append(removal: key, to: &records)
+            #expect(throws: ByteCursor.OutOfBounds.self, "\(key)") {
+                try records.withUnsafeBytes { try JournalRecord.forEach(in: $0) { _ in } }
+            }
+        }
+        let header: JSONObject = ["seq": 1, "generation": 1, "time": 1, "kind": "x", "account": .string(name)]
+        #expect(TransactionHeader(header) == nil)
+    }
+
     @Test("R9: a change number means the latest generation that has reached it")
     func changeAcrossGenerations() throws {
         let store = try StoreOnDisk()

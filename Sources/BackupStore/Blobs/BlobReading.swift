@@ -19,32 +19,59 @@ extension FileSystem {
             file = try open(place, .read)
         }
         defer { file.close() }
-        let damaged = { (offset: Int64, reason: String) in
-            StoreError(
-                .blobDamaged, doing: doing, subject: "\(path.relative(place)) at \(offset): \(reason)",
+        do {
+            _ = try file.readBlob(id, body)
+        } catch let damage as BlobDamage {
+            throw StoreError(
+                .blobDamaged, doing: doing, subject: "\(path.relative(place)) at \(damage.offset): \(damage.reason)",
                 remedy: "doCoherencyCheck with fixBackup true takes it from the live server if that still has it")
         }
+    }
+}
+
+/// Why a file is not the blob of its name.
+struct BlobDamage: Error {
+    var offset: Int64
+    var reason: String
+    /// Whether the bytes are those of the name once they are decompressed a second time.
+    var isCompressedTwice = false
+}
+
+extension OpenFile {
+    /// Streams the blob in this file out and checks its digest.
+    ///
+    /// - Returns: the length of the uncompressed bytes.
+    /// - Throws: `BlobDamage`; what reading and `body` throw.
+    func readBlob(_ id: BlobID, _ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Int64 {
+        var digest = Digest()
+        var length: Int64 = 0
+        try decompress {
+            digest.update($0)
+            length += Int64($0.count)
+            try body($0)
+        }
+        guard digest.finish() == id else { throw BlobDamage(offset: 0, reason: "the digest differs") }
+        return length
+    }
+
+    /// Hands out what the one gzip member in this file holds.
+    func decompress(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         let buffers = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 << 17, alignment: 64)
         defer { buffers.deallocate() }
         let input = UnsafeMutableRawBufferPointer(rebasing: buffers[..<(1 << 17)])
         let output = UnsafeMutableRawBufferPointer(rebasing: buffers[(1 << 17)...])
         let decompressor = Decompressor()
-        var digest = Digest()
         var offset: Int64 = 0
         var ended = false
         while true {
-            let count = try file.read(into: input, at: offset)
+            let count = try read(into: input, at: offset)
             if count == 0 { break }
-            if ended { throw damaged(offset, "bytes after the end") }
-            let progress = try decompressor.run(UnsafeRawBufferPointer(rebasing: input[..<count]), buffer: output) {
-                digest.update($0)
-                try body($0)
-            }
-            guard let progress else { throw damaged(offset, "no valid gzip data") }
+            if ended { throw BlobDamage(offset: offset, reason: "bytes after the end") }
+            let progress = try decompressor.run(UnsafeRawBufferPointer(rebasing: input[..<count]), buffer: output, body)
+            guard let progress else { throw BlobDamage(offset: offset, reason: "no valid gzip data") }
             ended = progress == .ended
             offset += Int64(count)
         }
-        guard ended else { throw damaged(offset, "the file ends too early") }
-        guard digest.finish() == id else { throw damaged(0, "the digest differs") }
+        guard ended else { throw BlobDamage(offset: offset, reason: "the file ends too early") }
     }
 }

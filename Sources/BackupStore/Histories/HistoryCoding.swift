@@ -120,7 +120,8 @@ enum HistoryCoding {
         else { return nil }
         var stated: UInt32 = 0
         for index in (count - 10)..<(count - 2) {
-            guard let digit = hexValue(bytes[index]) else { return nil }
+            // As they were written: a letter that became a capital is a byte that changed.
+            guard let digit = hexValue(bytes[index]), !(0x41...0x46).contains(bytes[index]) else { return nil }
             stated = stated << 4 | UInt32(digit)
         }
         return crc32(UnsafeRawBufferPointer(rebasing: bytes[..<body])) == stated ? stated : nil

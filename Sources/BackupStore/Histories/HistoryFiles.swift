@@ -205,7 +205,9 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
     }
 
     /// Hands out every key that has a history file, folder by folder.
-    func forEachKey(_ body: (HistoryKey) throws -> Void) throws {
+    ///
+    /// - Parameter ended: called when all keys of an account were handed out.
+    func forEachKey(ended: (_ account: String) throws -> Void = { _ in }, _ body: (HistoryKey) throws -> Void) throws {
         for account in try list(path.accounts) where account.isFolder {
             let folder = path.account(account.name)
             for entry in try list(folder) where !entry.isFolder {
@@ -215,9 +217,12 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
             for group in try list(folder.appending("items")) where group.isFolder {
                 for entry in try list(folder.appending("items").appending(group.name)) where !entry.isFolder {
                     guard let id = Int64(entry.name) else { continue }
-                    try body(.item(account: account.name, id: id))
+                    let key = HistoryKey.item(account: account.name, id: id)
+                    // "items/05/7" or "items/07/+7" is not where item 7 lies.
+                    if path.history(key) == folder.appending("items").appending(group.name).appending(entry.name) { try body(key) }
                 }
             }
+            try ended(account.name)
         }
         for kind in DirectoryKind.allCases {
             for entry in try list(path.root.appending(kind.rawValue)) where !entry.isFolder && isFileName(entry.name) {
@@ -227,7 +232,7 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
     }
 
     /// A folder's entries in a settled order, without unfinished files; nothing where there is no folder.
-    private func list(_ folder: FilePath) throws -> [FolderEntry] {
+    func list(_ folder: FilePath) throws -> [FolderEntry] {
         do {
             return try files.list(folder).filter { !$0.name.hasPrefix(BackupPath.temporaryPrefix) }.sorted { $0.name < $1.name }
         } catch let error as Errno where error == .noSuchFileOrDirectory || error == .notDirectory {

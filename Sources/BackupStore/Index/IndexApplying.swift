@@ -27,53 +27,67 @@ extension IndexStatements {
 
     /// Takes a line into the tables; one that is there already, or older than what is there, changes nothing (R5).
     func apply(_ line: HistoryLine, checksum: UInt32, bytes: UnsafeRawBufferPointer, to key: HistoryKey) throws {
-        let latest = try sequences(of: key)
-        if let latest, latest.sequence >= Int64(line.sequence) { return }
+        var known = try known(of: key)
+        if let known, known.sequence >= Int64(line.sequence) { return }
         // Where the first line is lost or damaged, the item may be as old as the account.
-        let first = latest?.first ?? (line.ordinal == 1 ? Int64(line.sequence) : 0)
-        try apply(line, checksum: checksum, bytes: bytes, to: key, first: first)
+        if known == nil { known = Known(first: line.ordinal == 1 ? Int64(line.sequence) : 0) }
+        try apply(line, checksum: checksum, bytes: bytes, to: key, after: known!)
     }
 
     /// Takes in a line that was made from this index a moment ago: it is newer than what is there.
     func applyNew(_ line: HistoryLine, checksum: UInt32, bytes: UnsafeRawBufferPointer, to key: HistoryKey) throws {
-        let first = line.ordinal == 1 ? nil : try sequences(of: key)?.first
-        try apply(line, checksum: checksum, bytes: bytes, to: key, first: first ?? Int64(line.sequence))
+        let known = line.ordinal == 1 ? nil : try known(of: key)
+        try apply(line, checksum: checksum, bytes: bytes, to: key, after: known ?? Known(first: Int64(line.sequence)))
     }
 
-    private func sequences(of key: HistoryKey) throws -> (sequence: Int64, first: Int64)? {
+    /// What the tables hold of a history besides its latest line.
+    private struct Known {
+        var sequence: Int64 = 0
+        var first: Int64
+        var lines: Int64 = 0
+        var checksums: Int64 = 0
+    }
+
+    private func known(of key: HistoryKey) throws -> Known? {
         let found: Row?
         switch key {
         case .item(let account, let id):
             guard let number = try number(of: account) else { return nil }
             found = try row(
-                "SELECT seq, first FROM items WHERE account = ? AND id = ?", [number.databaseValue, id.databaseValue])
+                "SELECT seq, first, lines, checksums FROM items WHERE account = ? AND id = ?",
+                [number.databaseValue, id.databaseValue])
         default:
             let (kind, id) = key.entry
-            found = try row("SELECT seq, first FROM entries WHERE kind = ? AND id = ?", [kind.databaseValue, id.databaseValue])
+            found = try row(
+                "SELECT seq, first, lines, checksums FROM entries WHERE kind = ? AND id = ?",
+                [kind.databaseValue, id.databaseValue])
         }
-        return found.map { ($0[0], $0[1]) }
+        return found.map { Known(sequence: $0[0], first: $0[1], lines: $0[2], checksums: $0[3]) }
     }
 
     private func apply(
-        _ line: HistoryLine, checksum: UInt32, bytes: UnsafeRawBufferPointer, to key: HistoryKey, first: Int64
+        _ line: HistoryLine, checksum: UInt32, bytes: UnsafeRawBufferPointer, to key: HistoryKey, after known: Known
     ) throws {
         let sequence = Int64(line.sequence).databaseValue
+        let (first, lines) = (known.first.databaseValue, (known.lines + 1).databaseValue)
+        let checksums = (known.checksums + Int64(checksum)).databaseValue
         let text = text(bytes)
         switch key {
         case .item(let account, let id):
             let number = try numberMaking(account)
             try run(
-                "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    number.databaseValue, id.databaseValue, sequence, first.databaseValue,
+                    number.databaseValue, id.databaseValue, sequence, first,
                     (line.fields["deleted"]?.bool == true ? 1 : 0).databaseValue,
                     line.fields["folder"]?.int.databaseValue ?? .null, line.fields["parent"]?.int.databaseValue ?? .null, text,
+                    lines, checksums,
                 ])
         default:
             let (kind, id) = key.entry
             try run(
-                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)",
-                [kind.databaseValue, id.databaseValue, sequence, first.databaseValue, text])
+                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [kind.databaseValue, id.databaseValue, sequence, first, text, lines, checksums])
         }
         if let account = key.account {
             let number = try numberMaking(account).databaseValue
@@ -132,12 +146,18 @@ extension IndexStatements {
 
     /// Removes a history from the tables; its blobs may have lost their last user. A history begun anew after the removal stays.
     func remove(_ key: HistoryKey, at sequence: UInt64) throws {
-        if let latest = try sequences(of: key), latest.sequence > Int64(sequence) { return }
+        let known = try known(of: key)
+        if let known, known.sequence > Int64(sequence) { return }
         if let account = key.account, let number = try number(of: account) {
             // The account's next `account_stat` is about what is left.
             try run(
-                "UPDATE accounts SET sequence = max(sequence, ?) WHERE number = ?",
-                [Int64(sequence).databaseValue, number.databaseValue])
+                """
+                UPDATE accounts SET lines = lines - ?, checksums = checksums - ?, sequence = max(sequence, ?) WHERE number = ?
+                """,
+                [
+                    (known?.lines ?? 0).databaseValue, (known?.checksums ?? 0).databaseValue, Int64(sequence).databaseValue,
+                    number.databaseValue,
+                ])
         }
         try run("DELETE FROM overlay WHERE history = ?", [key.indexName.databaseValue])
         try run("DELETE FROM uses WHERE user = ?", [key.indexName.databaseValue])
@@ -185,4 +205,26 @@ extension HistoryKey {
 
     /// One text for the whole key.
     var indexName: String { entry.kind + "/" + entry.id }
+
+    /// The key of such a text.
+    init?(indexName: String) {
+        let parts = indexName.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2 else { return nil }
+        self.init(kind: parts[0], id: parts[1])
+    }
+
+    /// The key of a kind and an id as ``entry`` gives them.
+    init?(kind: String, id: String) {
+        switch kind {
+        case "item":
+            let parts = id.split(separator: "/").map(String.init)
+            guard parts.count == 2, let number = Int64(parts[1]) else { return nil }
+            self = .item(account: parts[0], id: number)
+        case "account_info": self = .accountInfo(id)
+        case "mailbox": self = .mailbox(id)
+        default:
+            guard let directory = DirectoryKind(rawValue: kind) else { return nil }
+            self = .directory(directory, id)
+        }
+    }
 }

@@ -17,6 +17,26 @@ extension IndexStatements {
         try rows("SELECT line FROM overlay WHERE history = ? ORDER BY seq", [key.indexName.databaseValue]).map { $0[0] }
     }
 
+    /// Up to `limit` histories and sequences of lines that the files lack, in order.
+    func overlays(after last: (history: String, sequence: Int64), limit: Int) throws -> [(history: String, sequence: Int64)] {
+        try rows(
+            "SELECT history, seq FROM overlay WHERE (history, seq) > (?, ?) ORDER BY history, seq LIMIT ?",
+            [last.history.databaseValue, last.sequence.databaseValue, limit.databaseValue]
+        ).map { ($0[0], $0[1]) }
+    }
+
+    /// Up to `limit` blobs that states name, in order, with one history that does.
+    func namedBlobs(after last: String, limit: Int) throws -> [(id: String, size: Int64, stored: Int64, user: String?)] {
+        try rows(
+            """
+            SELECT id, size, stored, (SELECT user FROM uses WHERE blob = id LIMIT 1) FROM blobs WHERE id > ? ORDER BY id LIMIT ?
+            """, [last.databaseValue, limit.databaseValue]
+        ).map { ($0[0], $0[1], $0[2], $0[3]) }
+    }
+
+    /// How many blobs are known.
+    func blobCount() throws -> Int64 { try row("SELECT count(*) FROM blobs")?[0] ?? 0 }
+
     /// Remembers that a state was cut by a copy.
     func cut(_ key: HistoryKey, sequence: UInt64) throws {
         try run("INSERT OR IGNORE INTO cuts VALUES (?, ?)", [key.indexName.databaseValue, Int64(sequence).databaseValue])

@@ -14,7 +14,7 @@ final class StoreIndex: @unchecked Sendable {
     private var statements: IndexStatements?
 
     /// A different layout is rebuilt, not migrated.
-    static let layout = "1"
+    static let layout = "2"
 
     /// Opens the index for reading and writing, making it where it is missing.
     init(writing file: FilePath) throws {
@@ -23,6 +23,19 @@ final class StoreIndex: @unchecked Sendable {
             let queue = try DatabaseQueue(path: file.string, configuration: Self.configuration(readOnly: false))
             try queue.inDatabase { db in
                 try db.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000")
+                try db.execute(sql: Self.schema)
+            }
+            return queue
+        }
+    }
+
+    /// Makes an index that nobody else uses and that goes with this process: nothing of it need survive.
+    init(private file: FilePath) throws {
+        self.file = file
+        queue = try Self.failing("making a private index", file) {
+            let queue = try DatabaseQueue(path: file.string, configuration: Self.configuration(readOnly: false))
+            try queue.inDatabase { db in
+                try db.execute(sql: "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF")
                 try db.execute(sql: Self.schema)
             }
             return queue
@@ -55,13 +68,13 @@ final class StoreIndex: @unchecked Sendable {
             checksums INTEGER NOT NULL DEFAULT 0, sequence INTEGER NOT NULL DEFAULT 0);
         CREATE TABLE IF NOT EXISTS items (
             account INTEGER NOT NULL, id INTEGER NOT NULL, seq INTEGER NOT NULL, first INTEGER NOT NULL,
-            deleted INTEGER NOT NULL, folder INTEGER, parent INTEGER, line TEXT NOT NULL,
-            PRIMARY KEY (account, id)) WITHOUT ROWID;
+            deleted INTEGER NOT NULL, folder INTEGER, parent INTEGER, line TEXT NOT NULL, lines INTEGER NOT NULL,
+            checksums INTEGER NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS items_folder ON items (account, folder, id) WHERE deleted = 0;
         CREATE INDEX IF NOT EXISTS items_parent ON items (account, parent, id) WHERE deleted = 0 AND parent IS NOT NULL;
         CREATE TABLE IF NOT EXISTS entries (
             kind TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, first INTEGER NOT NULL, line TEXT NOT NULL,
-            PRIMARY KEY (kind, id)) WITHOUT ROWID;
+            lines INTEGER NOT NULL, checksums INTEGER NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS changes (
             account INTEGER NOT NULL, seq INTEGER NOT NULL, time INTEGER NOT NULL, change INTEGER, generation INTEGER NOT NULL,
             PRIMARY KEY (account, seq)) WITHOUT ROWID;

@@ -40,7 +40,8 @@ struct JournalFolder<Files: FileSystem> {
     /// What a writer that lives on knows of the segment that it abandoned: where its last acknowledged group ends (R10).
     var abandoned: (name: SegmentName, end: Int64)?
 
-    init(_ files: Files, _ path: BackupPath) throws {
+    /// - Parameter storeID: segments of any other store are damage, and nothing of them is read.
+    init(_ files: Files, _ path: BackupPath, storeID: String) throws {
         self.files = files
         self.path = path
         var names: [SegmentName] = []
@@ -57,7 +58,13 @@ struct JournalFolder<Files: FileSystem> {
         names.sort { ($0.number, $0.salt) < ($1.number, $1.salt) }
         for name in names {
             do {
-                segments.append(try SegmentReader(name, files, path))
+                let segment = try SegmentReader(name, files, path)
+                if let owner = segment.header?.storeID, !sameBytes(owner, storeID) {
+                    damage.append(
+                        Damage(.corrupt, file: "journal/\(name)", offset: 0, reason: "the segment belongs to store \(owner)"))
+                    continue
+                }
+                segments.append(segment)
             } catch let error as Errno where error == .noSuchFileOrDirectory {
                 continue  // Removed between the listing and now: it was older than journalKeepDays.
             }
@@ -98,6 +105,7 @@ struct JournalFolder<Files: FileSystem> {
         var scan = Scan(lastSequence: floor)
         for (index, segment) in segments.enumerated() where segment.name.number >= number {
             defer { segment.close() }
+            guard try isThere(index) else { continue }
             let found = try segment.scan(limit: limit(ofSegmentAt: index))
             if segment.header == nil, index == segments.count - 1, (found.lastGroup?.lastSequence ?? 0) <= scan.lastSequence {
                 // Its making was cut off before its header was durable: nothing was ever committed to it.
@@ -118,6 +126,7 @@ struct JournalFolder<Files: FileSystem> {
     func replay(fromSegment number: UInt64, _ body: (JournalRecord) throws -> Void) throws {
         for (index, segment) in segments.enumerated() where segment.name.number >= number {
             defer { segment.close() }
+            guard try isThere(index) else { continue }
             _ = try segment.scan(limit: limit(ofSegmentAt: index)) { group in
                 do {
                     try segment.records(of: group, body)
@@ -127,6 +136,16 @@ struct JournalFolder<Files: FileSystem> {
                         remedy: "The checksum is right but the records are not; please report this")
                 }
             }
+        }
+    }
+
+    /// Whether a checkpoint has not removed the segment since the folder was listed; the histories hold what such a one held.
+    private func isThere(_ index: Int) throws -> Bool {
+        do {
+            _ = try segments[index].opened()
+            return true
+        } catch let error as Errno where error == .noSuchFileOrDirectory && index < segments.count - 1 {
+            return false
         }
     }
 }

@@ -46,6 +46,7 @@ struct TransactionHeader: Sendable, Equatable {
         self.time = time
         self.kind = kind
         account = members["account"]?.string
+        if let account, !isFileName(account) { return nil }  // It names a folder.
         change = members["change"]?.int
         marks = (members["marks"]?.array ?? []).compactMap { Mark(json: $0) }
         clearsMarks = members["clearsMarks"]?.bool ?? false
@@ -135,15 +136,19 @@ enum JournalRecord {
         }
     }
 
+    /// A key whose names can be file names; nothing else may become a path, whatever a journal says.
     static func key(_ cursor: inout ByteCursor) throws -> HistoryKey {
+        let key: HistoryKey
         switch try cursor.integer(UInt8.self) {
-        case 1: return .item(account: try cursor.countedText(), id: try cursor.integer(Int64.self))
-        case 2: return .accountInfo(try cursor.countedText())
-        case 3: return .mailbox(try cursor.countedText())
+        case 1: key = .item(account: try cursor.countedText(), id: try cursor.integer(Int64.self))
+        case 2: key = .accountInfo(try cursor.countedText())
+        case 3: key = .mailbox(try cursor.countedText())
         case 4:
             guard let kind = DirectoryKind(rawValue: try cursor.countedText()) else { throw ByteCursor.OutOfBounds() }
-            return .directory(kind, try cursor.countedText())
+            key = .directory(kind, try cursor.countedText())
         default: throw ByteCursor.OutOfBounds()
         }
+        guard key.isStorable else { throw ByteCursor.OutOfBounds() }
+        return key
     }
 }

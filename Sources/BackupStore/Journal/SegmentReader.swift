@@ -51,7 +51,8 @@ final class SegmentReader<Files: FileSystem> {
 
     deinit { close() }
 
-    private func opened() throws -> Files.File {
+    /// The file, open until ``close()``.
+    func opened() throws -> Files.File {
         if let file { return file }
         let opened = try files.open(path.segment(name), .read)
         file = opened

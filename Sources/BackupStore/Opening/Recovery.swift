@@ -1,6 +1,18 @@
 import GRDB
 import SystemPackage
 
+/// Looks on while an index is made of the histories.
+struct RecoveryObserver<Files: FileSystem> {
+    /// Called for every line of every history.
+    var read: (HistoryKey, HistoryFiles<Files>.Reading) throws -> Void
+    /// Called for a history that the system does not let read; the rest is read all the same.
+    var unreadable: (HistoryKey, Errno) throws -> Void
+    /// Called when all histories of an account have been read.
+    var ended: (_ account: String) throws -> Void
+    /// Called when all histories have been read, and nothing of the journal yet.
+    var finished: () throws -> Void
+}
+
 /// Brings histories and index up to what the journal says was committed (R5, R6, R7).
 struct Recovery<Files: FileSystem> {
     let files: Files
@@ -35,7 +47,7 @@ struct Recovery<Files: FileSystem> {
         self.identity = identity
         self.isCopy = isCopy
         self.rewrites = rewrites
-        var journal = try JournalFolder(files, path)
+        var journal = try JournalFolder(files, path, storeID: identity.storeID)
         journal.abandoned = abandoned
         self.journal = journal
         report.wasCopy = isCopy
@@ -237,7 +249,7 @@ struct Recovery<Files: FileSystem> {
     /// Fills an empty index from the histories, the accounts' marks and the journal.
     ///
     /// With `overlays`, lines that the journal has and the files have not are kept in the index: the path cannot be written.
-    mutating func rebuild(_ index: StoreIndex, overlays: Bool) throws {
+    mutating func rebuild(_ index: StoreIndex, overlays: Bool, observer: RecoveryObserver<Files>? = nil) throws {
         let histories = HistoryFiles(files: files, path: path)
         let limit = isCopy || overlays ? lastSequence : UInt64(Int64.max)
         var largest = floor
@@ -248,11 +260,13 @@ struct Recovery<Files: FileSystem> {
                 try index.use("rebuilding the index") { try $0.cut(cut.key, sequence: cut.sequence) }
             }
             var count = 0
-            var census = isCopy ? nil : try HistoryCensus(files, path)
-            try histories.forEachKey { key in
+            // A check counts by itself.
+            var census = isCopy || observer != nil ? nil : try HistoryCensus(files, path)
+            try histories.forEachKey(ended: { try observer?.ended($0) }) { key in
                 var first: HistoryLine?
                 var isThere = false
-                try histories.read(key) { reading in
+                func take(_ reading: HistoryFiles<Files>.Reading) throws {
+                    try observer?.read(key, reading)
                     switch reading {
                     case .bad(let found, _):
                         damage.append(found)
@@ -274,6 +288,11 @@ struct Recovery<Files: FileSystem> {
                     }
                     if damage.count > RecoveryReport.limit { damage.removeLast() }
                 }
+                do {
+                    try histories.read(key, take)
+                } catch let error as Errno where observer != nil {
+                    try observer?.unreadable(key, error)
+                }
                 if isThere { census?.count(key, first: first) }
                 count += 1
                 if count % 5000 == 0 {
@@ -293,6 +312,7 @@ struct Recovery<Files: FileSystem> {
             throw error
         }
         for found in damage { report.add(found) }
+        try observer?.finished()
         try apply(to: index, after: 0, fromSegment: 0, overlays: overlays)
         try index.begin()
         try index.use("rebuilding the index") { statements in
@@ -311,8 +331,11 @@ struct Recovery<Files: FileSystem> {
         for account in try files.list(path.accounts) where account.isFolder {
             guard let stat = try AccountStat.newest(files, path, account.name) else { continue }
             try index.use("rebuilding the index") { statements in
-                for (n, mark) in stat.marks.enumerated() {
-                    try statements.mark(account.name, mark.mark, sequence: mark.sequence, n: n)
+                // Numbered within their transaction, as the journal numbers them: replayed, it puts them in the same place.
+                var (sequence, n): (UInt64, Int) = (0, 0)
+                for mark in stat.marks {
+                    (sequence, n) = mark.sequence == sequence ? (sequence, n + 1) : (mark.sequence, 0)
+                    try statements.mark(account.name, mark.mark, sequence: sequence, n: n)
                 }
             }
         }

@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// What `zxbackup.json` says; written once.
+/// What `zxbackup.json` says; written once, and sealed like a history's line.
 struct StoreIdentity: Sendable, Equatable {
     /// The layout that this program writes.
     static let currentFormat: Int64 = 1
@@ -17,7 +17,7 @@ struct StoreIdentity: Sendable, Equatable {
             "format": .int(formatVersion), "features": .array(features.map { .string($0) }), "store": .string(storeID),
             "server": .string(serverID),
         ]
-        return Array((members.json + "\n").utf8)
+        return SealedJSON.encode(members)
     }
 
     /// Reads the identity and refuses what this program does not understand.
@@ -44,7 +44,8 @@ struct StoreIdentity: Sendable, Equatable {
                 .unknownFormat, doing: doing, subject: "\(path.root) \(what)",
                 remedy: "This program knows format \(currentFormat); use a newer one")
         }
-        guard let storeID = members["store"]?.string, let serverID = members["server"]?.string else {
+        guard SealedJSON.decode(bytes) != nil, let storeID = members["store"]?.string, let serverID = members["server"]?.string
+        else {
             throw StoreError(.damaged, doing: doing, subject: path.identity.string, remedy: "Take the file from a copy")
         }
         return StoreIdentity(formatVersion: format, features: features, storeID: storeID, serverID: serverID)

@@ -1,4 +1,3 @@
-import Glibc
 import SystemPackage
 
 /// Reads a backup path on the machine's file system.
@@ -43,21 +42,21 @@ public final class FileStoreReader<Files: FileSystem>: StoreReading, @unchecked 
                 self.index = index
                 privateFolder = nil
                 recovery = RecoveryReport()
-                let last = try JournalFolder(files, self.path).checkpoints.last
+                let last = try JournalFolder(files, self.path, storeID: identity.storeID).checkpoints.last
                 (checkpoint, checkpointTime) = (last?.sequence ?? 0, last?.time)
                 return
             }
-            let folder = try Self.makePrivateFolder(temporaryFolder)
+            let folder = try PrivateIndexFolder.make(in: temporaryFolder)
             do {
                 var recovery = try Recovery(files, self.path, identity, isCopy: copy)
                 if copy { try recovery.findCuts() }
-                index = try StoreIndex(writing: folder.appending("index.sqlite"))
+                index = try StoreIndex(private: folder.appending("index.sqlite"))
                 try recovery.rebuild(index, overlays: true)
                 self.recovery = recovery.report
                 (checkpoint, checkpointTime) = (recovery.checkpoint?.sequence ?? recovery.floor, recovery.checkpoint?.time)
                 privateFolder = folder
             } catch {
-                Self.removePrivateFolder(folder)
+                PrivateIndexFolder.remove(folder)
                 throw error
             }
         } catch let error as Errno {
@@ -93,7 +92,7 @@ public final class FileStoreReader<Files: FileSystem>: StoreReading, @unchecked 
     public func close() {
         lock.locked {
             index.close()
-            if let privateFolder { Self.removePrivateFolder(privateFolder) }
+            if let privateFolder { PrivateIndexFolder.remove(privateFolder) }
         }
     }
 
@@ -123,20 +122,6 @@ public final class FileStoreReader<Files: FileSystem>: StoreReading, @unchecked 
     /// Whether nothing came after the checkpoint: then the histories are whole too.
     private static func isMaterialised(_ recovery: Recovery<Files>, _ index: StoreIndex) throws -> Bool {
         recovery.lastSequence == recovery.floor
-    }
-
-    private static func makePrivateFolder(_ parent: FilePath?) throws -> FilePath {
-        let parent = parent ?? FilePath(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")
-        let folder = parent.appending("zxbackup-index-" + randomName())
-        try PosixFileSystem().makeFolder(folder)
-        return folder
-    }
-
-    private static func removePrivateFolder(_ folder: FilePath) {
-        let files = PosixFileSystem()
-        // What cannot be removed from a temporary folder is the system's to clean.
-        for entry in (try? files.list(folder)) ?? [] { try? files.remove(folder.appending(entry.name)) }
-        _ = folder.withPlatformString { rmdir($0) }
     }
 
     // MARK: StoreReading
