@@ -107,6 +107,7 @@ func commandType(_ name: String) -> (any Command.Type)? {
     case "init": Init.self
     case "serve": Serve.self
     case "rebuildIndex": RebuildIndex.self
+    case "doCoherencyCheck": DoCoherencyCheck.self
     case "doRestoreOnNewAccount": DoRestoreOnNewAccount.self
     case "doExportMailbox": DoExportMailbox.self
     case "doRestoreDeletedAccount": DoRestoreDeletedAccount.self

@@ -111,11 +111,45 @@ struct ReadingCommandsTests {
         }
     }
 
+    @Test("doCoherencyCheck says what is damaged, where and what to do, and fails; notes alone are no failure")
+    func coherencyCheck() throws {
+        let (place, deleted, alive) = try workplace()
+        let path = FilePath(place.backup)
+        let store = try StoreReader(opening: path)
+        let bob = try #require(try store.accounts().first { try store.accountInfo($0)?.fields["name"]?.string == "bob@example.com" })
+        store.close()
+        try Data([1]).write(to: URL(fileURLWithPath: place.backup + "/notes.txt"))
+        let noted = place.zx("doCoherencyCheck", place.backup)
+        #expect(noted.status == .successful && noted.text.contains("\tnote: unexpectedFile\n"), "\(noted.text)")
+        let name = "accounts/\(bob)/items/\(deleted < 10 ? "0" : "")\(deleted % 100)/\(deleted)"
+        let file = URL(fileURLWithPath: place.backup + "/" + name)
+        var bytes = try Data(contentsOf: file)
+        bytes[50] ^= 1
+        try bytes.write(to: file)
+        let result = place.zx("doCoherencyCheck", place.backup, "--json")
+        #expect(result.status == .failed)
+        let document = try #require(try JSONValue(json: result.text.trimmed()).object)
+        let finding = try #require(document["findings"]?.array?.compactMap(\.object).first { $0["kind"] == "lineDamaged" })
+        #expect(finding["severity"] == "damage" && finding["file"] == .string(name) && finding["item"] == .int(deleted))
+        #expect(finding["account"] == .string(bob) && finding["offset"] == 0 && finding["remedy"]?.string?.isEmpty == false)
+        #expect(document["damaged"] == true && document["counts"]?.object?["unexpectedFile"] == 1)
+        let shown = place.zx("doCoherencyCheck", place.backup)
+        #expect(shown.status == .failed && shown.text.contains("\tdamage: lineDamaged\n") && shown.text.contains("damaged\n"))
+        for words in [["accounts", "bob@example.com"], ["checkZimbra", "true"], ["fixBackup", "true"]] {
+            let refused = run(["--config", place.config, "doCoherencyCheck", place.backup] + words)
+            #expect(refused.status == .failed && refused.errors.contains(words[0]), "\(refused.errors)")
+        }
+        #expect(run(["--config", place.config, "doCoherencyCheck", place.backup, "accounts", "all", "fixBackup", "false"]).status == .failed)
+        #expect(alive != deleted)
+        #expect(place.zx("doCoherencyCheck", place.folder.string).errors.contains("has no zxbackup.json"))
+    }
+
     @Test(
         "Their outputs, for people and for programs",
         arguments: [
             ("getAvailableDomains", ["getAvailableDomains", "last", "BACKUP"]), ("getBackupInfo", ["getBackupInfo"]),
             ("doItemSearch", ["doItemSearch", "bob@example.com", "search_filter", "all"]),
+            ("doCoherencyCheck", ["doCoherencyCheck", "BACKUP"]),
             ("doItemSearch-raw", ["doItemSearch", "bob@example.com", "raw_metadata", "true"]),
             ("getProperty", ["getProperty"]), ("setProperty", ["setProperty", "BACKUPcompressionlevel", "9"])
         ])

@@ -90,6 +90,8 @@ struct Parameter: Sendable {
         case everything
         /// This value (compared without regard to case).
         case value(String)
+        /// Every value but this one.
+        case allBut(String)
     }
 
     static func mandatory(_ name: String, _ kind: Kind, suggestions: [String] = []) -> Parameter {

@@ -265,7 +265,23 @@ enum CommandTable {
             "rebuildIndex", "Builds the index of the backup path anew from the histories and the journal.", [backupPath],
             examples: [.init(command: "rebuildIndex", meaning: "The index may be deleted at any time; this brings it back.")], availability: .built),
         CommandSpecification("doPurge", "Removes what retention no longer asks for.", [.optional("purgeDays", .number), backupPath]),
-        CommandSpecification("doCoherencyCheck", "Checks the backup path, and repairs it.", [.mandatory("backup_path", .path)]),
+        CommandSpecification(
+            "doCoherencyCheck", "Checks a backup path whole: histories, journal, index and blobs.",
+            [
+                .mandatory("backup_path", .path), .optional("accounts", .list, "all", refused: .allBut("all")),
+                .optional("checkZimbra", .boolean, "false", refused: .value("true")),
+                .optional("fixBackup", .boolean, "false", refused: .value("true")), notifications,
+            ],
+            examples: [
+                .init(
+                    command: "doCoherencyCheck /opt/zimbra/backup/ng",
+                    meaning: "Reads everything in the backup path, also while the service writes to it, and says what is wrong."),
+                .init(command: "doCoherencyCheck /mnt/copy --json", meaning: "The same of a copy, for a program."),
+            ],
+            notes: [
+                "Nothing is written to the backup path. An index of the same size as its own is made in $TMPDIR meanwhile.",
+                "Exit status: 0 sound, 1 something is damaged, 2 stopped. Notes alone are no damage.",
+            ], availability: .built),
         CommandSpecification("doCheckShares", "Reports every inconsistent share of local accounts.", acceptsStart: true),
         CommandSpecification("doFixShares", "Repairs shares with an import's id map.", [.mandatory("import_idmap_file", .path)]),
         CommandSpecification("legalHold", "Shows, sets and lifts the legal hold of accounts.", [.mandatory("action", .choice(["get", "set", "unset"]))]),

@@ -166,6 +166,7 @@ struct Grammar: Sendable {
             case .nothing: false
             case .everything: true
             case .value(let text): value.lowercased() == text.lowercased()
+            case .allBut(let text): value.lowercased() != text.lowercased()
             }
         if refused { throw NotAvailable(what: "parameter \(parameter.name) \(value) of \(command.name)") }
     }
