@@ -260,6 +260,43 @@ struct CheckTests {
         #expect(try damage(check(store)).isEmpty)
     }
 
+    @Test(
+        "Whatever a rotten index holds instead of numbers and texts, nothing traps: readers refuse it, the check finds it",
+        arguments: [
+            "UPDATE items SET seq = 'x'", "UPDATE items SET first = 'x'", "UPDATE items SET first = -1", "UPDATE items SET line = x'00'",
+            "UPDATE items SET lines = 'x'", "UPDATE items SET lines = 9223372036854775807", "UPDATE items SET id = id + 0.5",
+            "UPDATE entries SET line = 7", "UPDATE entries SET seq = 'x'", "UPDATE changes SET time = 'soon'",
+            "UPDATE changes SET generation = 'x'", "UPDATE marks SET mark = 'x'", "UPDATE blobs SET size = 'x'",
+            "UPDATE accounts SET lines = 'x'", "UPDATE meta SET value = x'FF' WHERE name = 'position'",
+            "ALTER TABLE overlay RENAME COLUMN line TO lime", "ALTER TABLE marks RENAME TO barks",
+        ])
+    func rottenIndex(statement: String) throws {
+        let (store, writer) = try filled()
+        try writer.close()
+        try Self.sql(store, statement)
+        let report = try check(store)
+        #expect(report.counts[.indexDiffers, default: 0] > 0, "\(report.findings)")
+        for open in [{ try store.reader() as any StoreReading }, { try store.open() as any StoreReading }] {
+            // Each of these may throw; none may trap.
+            guard let reading = try? open() else { continue }
+            for account in [account, otherAccount] {
+                _ = try? reading.items(account, .all) { _ in }
+                _ = try? reading.cut(account, atOrBeforeSecond: 1)
+                _ = try? reading.changes(of: account)
+                _ = try? reading.marks(account)
+            }
+            _ = try? reading.state(of: .directory(.domains, "domain-1"))
+            if let writer = reading as? FileStoreWriter<SimulatedFileSystem> {
+                _ = try? writer.append(message(2, time: 20, change: 20))
+                try? writer.commit()
+                try? writer.checkpoint()
+                writer.abandon()
+            } else {
+                (reading as? FileStoreReader<SimulatedFileSystem>)?.close()
+            }
+        }
+    }
+
     @Test("A check can be stopped, and says how far it is")
     func stopped() throws {
         let (store, writer) = try filled()

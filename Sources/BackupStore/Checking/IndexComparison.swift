@@ -103,7 +103,10 @@ struct IndexComparison {
     /// Whether no history is damaged, so that all tables must be equal.
     let isWhole: Bool
 
-    private var limit: DatabaseValue { Int64(last).databaseValue }
+    /// Whether a state of `main` is of a time that both know; what is no number is, too.
+    private func isCompared(_ column: String) -> String {
+        hasMoved ? "(typeof(\(column)) <> 'integer' OR \(column) <= \(last))" : "1"
+    }
 
     /// Latest states of items and other histories.
     func histories(_ body: (HistoryKey, Fault) throws -> Void) throws {
@@ -117,14 +120,14 @@ struct IndexComparison {
             sql: """
                 SELECT a.account, i.id, i.seq, j.seq FROM main.items i JOIN main.accounts a ON a.number = i.account
                 LEFT JOIN made.accounts b ON b.account = a.account LEFT JOIN made.items j ON j.account = b.number AND j.id = i.id
-                WHERE i.seq <= ? AND (j.seq IS NOT i.seq OR j.line IS NOT i.line OR j.deleted IS NOT i.deleted
+                WHERE \(isCompared("i.seq")) AND (j.seq IS NOT i.seq OR j.line IS NOT i.line OR j.deleted IS NOT i.deleted
                     OR j.folder IS NOT i.folder OR j.parent IS NOT i.parent OR (j.first <> 0 AND j.first IS NOT i.first)
                     OR (? AND (j.lines IS NOT i.lines OR j.checksums IS NOT i.checksums)))
                 UNION ALL
                 SELECT b.account, j.id, NULL, j.seq FROM made.items j JOIN made.accounts b ON b.number = j.account
                 LEFT JOIN main.accounts a ON a.account = b.account LEFT JOIN main.items i ON i.account = a.number AND i.id = j.id
                 WHERE i.seq IS NULL
-                """, arguments: [limit, isWhole])
+                """, arguments: [isWhole])
         while let row = try rows.next() {
             guard let account = String.fromDatabaseValue(row[0]), let id = Int64.fromDatabaseValue(row[1]) else { continue }
             try body(.item(account: account, id: id), fault(row))
@@ -136,12 +139,12 @@ struct IndexComparison {
             database,
             sql: """
                 SELECT i.kind, i.id, i.seq, j.seq FROM main.entries i LEFT JOIN made.entries j ON j.kind = i.kind AND j.id = i.id
-                WHERE i.seq <= ? AND (j.seq IS NOT i.seq OR j.line IS NOT i.line OR (j.first <> 0 AND j.first IS NOT i.first)
+                WHERE \(isCompared("i.seq")) AND (j.seq IS NOT i.seq OR j.line IS NOT i.line OR (j.first <> 0 AND j.first IS NOT i.first)
                     OR (? AND (j.lines IS NOT i.lines OR j.checksums IS NOT i.checksums)))
                 UNION ALL
                 SELECT j.kind, j.id, NULL, j.seq FROM made.entries j LEFT JOIN main.entries i ON i.kind = j.kind AND i.id = j.id
                 WHERE i.seq IS NULL
-                """, arguments: [limit, isWhole])
+                """, arguments: [isWhole])
         while let row = try rows.next() {
             guard let kind = String.fromDatabaseValue(row[0]), let id = String.fromDatabaseValue(row[1]),
                 let key = HistoryKey(kind: kind, id: id)
@@ -151,7 +154,8 @@ struct IndexComparison {
     }
 
     private func fault(_ row: Row) -> Fault {
-        guard let mine = Int64.fromDatabaseValue(row[2]) else { return .lacksHistory }
+        if (row[2] as DatabaseValue).isNull { return .lacksHistory }
+        guard let mine = Int64.fromDatabaseValue(row[2]), mine <= last else { return .differs }
         return mine > (Int64.fromDatabaseValue(row[3]) ?? 0) ? .knowsMore(mine) : .differs
     }
 
@@ -171,6 +175,8 @@ struct IndexComparison {
             SELECT d.id FROM made.blobs d LEFT JOIN main.blobs c ON c.id = d.id
             WHERE c.size IS NOT d.size AND (c.size IS NOT NULL OR \(hasMoved ? 0 : 1)) AND EXISTS (SELECT 1 FROM made.uses WHERE blob = d.id)
             """, of: "blobs", body)
+        // Only indexes that readers make for themselves have rows there.
+        try differences("SELECT history || seq || line FROM main.overlay", of: "overlay", body)
         guard !hasMoved, isWhole else { return }
         for (table, columns) in [("marks", "account, seq, n, mark"), ("uses", "user, blob"), ("cuts", "history, seq")] {
             let text = columns.split(separator: ",").map { "coalesce(\($0), '')" }.joined(separator: " || ' ' || ")

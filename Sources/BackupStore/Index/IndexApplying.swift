@@ -22,7 +22,7 @@ extension IndexStatements {
                 "SELECT line, seq, first FROM entries WHERE kind = ? AND id = ?", [kind.databaseValue, id.databaseValue])
         }
         guard let found else { return nil }
-        return (found[0], found[1], found[2])
+        return (try found.value(0), try found.value(1), try found.value(2))
     }
 
     /// Takes a line into the tables; one that is there already, or older than what is there, changes nothing (R5).
@@ -62,15 +62,17 @@ extension IndexStatements {
                 "SELECT seq, first, lines, checksums FROM entries WHERE kind = ? AND id = ?",
                 [kind.databaseValue, id.databaseValue])
         }
-        return found.map { Known(sequence: $0[0], first: $0[1], lines: $0[2], checksums: $0[3]) }
+        return try found.map {
+            Known(sequence: try $0.value(0), first: try $0.value(1), lines: try $0.value(2), checksums: try $0.value(3))
+        }
     }
 
     private func apply(
         _ line: HistoryLine, checksum: UInt32, bytes: UnsafeRawBufferPointer, to key: HistoryKey, after known: Known
     ) throws {
         let sequence = Int64(line.sequence).databaseValue
-        let (first, lines) = (known.first.databaseValue, (known.lines + 1).databaseValue)
-        let checksums = (known.checksums + Int64(checksum)).databaseValue
+        let (first, lines) = (known.first.databaseValue, (known.lines &+ 1).databaseValue)
+        let checksums = (known.checksums &+ Int64(checksum)).databaseValue
         let text = text(bytes)
         switch key {
         case .item(let account, let id):
@@ -112,7 +114,7 @@ extension IndexStatements {
     /// The blob as its last verified commit recorded it.
     func blob(_ id: BlobID) throws -> BlobReference? {
         guard let row = try row("SELECT size, stored FROM blobs WHERE id = ?", [id.description.databaseValue]) else { return nil }
-        return BlobReference(id: id, size: row[0], stored: row[1])
+        return BlobReference(id: id, size: try row.value(0), stored: try row.value(1))
     }
 
     /// What a transaction's header says besides its states.
@@ -173,7 +175,7 @@ extension IndexStatements {
 
     /// Blobs that a history names in any of its states.
     func blobs(of key: HistoryKey) throws -> [BlobID] {
-        try rows("SELECT blob FROM uses WHERE user = ?", [key.indexName.databaseValue]).compactMap { BlobID($0[0] as String) }
+        try rows("SELECT blob FROM uses WHERE user = ?", [key.indexName.databaseValue]).compactMap { BlobID(try $0.value(0, as: String.self)) }
     }
 
     /// Whether any state, or the source position, names the blob.

@@ -14,7 +14,7 @@ extension IndexStatements {
 
     /// The lines of a history that the file lacks.
     func overlays(of key: HistoryKey) throws -> [String] {
-        try rows("SELECT line FROM overlay WHERE history = ? ORDER BY seq", [key.indexName.databaseValue]).map { $0[0] }
+        try rows("SELECT line FROM overlay WHERE history = ? ORDER BY seq", [key.indexName.databaseValue]).map { try $0.value(0) }
     }
 
     /// Up to `limit` histories and sequences of lines that the files lack, in order.
@@ -22,7 +22,7 @@ extension IndexStatements {
         try rows(
             "SELECT history, seq FROM overlay WHERE (history, seq) > (?, ?) ORDER BY history, seq LIMIT ?",
             [last.history.databaseValue, last.sequence.databaseValue, limit.databaseValue]
-        ).map { ($0[0], $0[1]) }
+        ).map { (try $0.value(0), try $0.value(1)) }
     }
 
     /// Up to `limit` blobs that states name, in order, with one history that does.
@@ -31,7 +31,7 @@ extension IndexStatements {
             """
             SELECT id, size, stored, (SELECT user FROM uses WHERE blob = id LIMIT 1) FROM blobs WHERE id > ? ORDER BY id LIMIT ?
             """, [last.databaseValue, limit.databaseValue]
-        ).map { ($0[0], $0[1], $0[2], $0[3]) }
+        ).map { (try $0.value(0), try $0.value(1), try $0.value(2), try $0.optional(3)) }
     }
 
     /// How many blobs are known.
@@ -44,7 +44,7 @@ extension IndexStatements {
 
     /// Sequences of a history's states that a copy cut.
     func cuts(of key: HistoryKey) throws -> Set<UInt64> {
-        Set(try rows("SELECT seq FROM cuts WHERE history = ?", [key.indexName.databaseValue]).map { UInt64($0[0] as Int64) })
+        Set(try rows("SELECT seq FROM cuts WHERE history = ?", [key.indexName.databaseValue]).map { try $0.sequence(0) })
     }
 
     /// Puts a mark back.
@@ -59,7 +59,7 @@ extension IndexStatements {
         try rows(
             "SELECT number, account FROM accounts WHERE sequence > ? AND number > ? ORDER BY number LIMIT ?",
             [Int64(sequence).databaseValue, number.databaseValue, limit.databaseValue]
-        ).map { ($0[0], $0[1]) }
+        ).map { (try $0.value(0), try $0.value(1)) }
     }
 
     /// What a checkpoint writes of an account.
@@ -68,10 +68,10 @@ extension IndexStatements {
         let items = try row("SELECT count(*) FROM items WHERE account = ?", [account.number.databaseValue])!
         let marks = try rows("SELECT seq, mark FROM marks WHERE account = ? ORDER BY seq, n", [account.account.databaseValue])
         return AccountStat(
-            sequence: sequence, items: items[0], lines: totals[0], checksums: totals[1],
+            sequence: sequence, items: try items.value(0), lines: try totals.value(0), checksums: try totals.value(1),
             marks: try marks.compactMap { row in
-                guard let mark = Mark(json: try JSONValue(json: row[1] as String)) else { return nil }
-                return AccountStat.SequencedMark(mark: mark, sequence: UInt64(row[0] as Int64))
+                guard let mark = Mark(json: try JSONValue(json: try row.value(1, as: String.self))) else { return nil }
+                return AccountStat.SequencedMark(mark: mark, sequence: try row.sequence(0))
             })
     }
 }

@@ -1,4 +1,5 @@
 import GRDB
+import SystemPackage
 
 extension StoreIndex {
     /// The latest state of a key.
@@ -17,7 +18,7 @@ extension StoreIndex {
                 remedy: "Run rebuildIndex: the histories hold what the index lost")
         }
         return IndexedState(
-            key: key, fields: line.fields, blobs: line.blobs, sequence: line.sequence, firstSequence: UInt64(first),
+            key: key, fields: line.fields, blobs: line.blobs, sequence: line.sequence, firstSequence: UInt64(clamping: first),
             ordinal: line.ordinal, time: line.time, change: line.change, generation: line.generation, kind: line.kind,
             isDeleted: line.fields["deleted"]?.bool ?? false, isPresumed: line.fields["presumed"]?.bool ?? false)
     }
@@ -54,7 +55,7 @@ extension StoreIndex {
                     AND parent IS NOT NULL ORDER BY id LIMIT ?
                     """, [number, parent.databaseValue, start, limit.databaseValue])
             }
-            return rows.map { ($0[0], $0[1], $0[2]) }
+            return try rows.map { (try $0.value(0), try $0.value(1), try $0.value(2)) }
         }
         return try rows.map { try Self.state(.item(account: account, id: $0.0), $0.1, first: $0.2) }
     }
@@ -75,6 +76,8 @@ extension StoreIndex {
             let page = try items(account, filter, after: last, limit: pageSize)
             for item in page {
                 guard case .item(_, let id) = item.key else { continue }
+                // In a rotten file rows may be out of order: no page twice.
+                if let last, id <= last { throw Self.outOfOrder(account, file) }
                 last = id
                 try body(item)
             }
@@ -82,18 +85,25 @@ extension StoreIndex {
         }
     }
 
+    private static func outOfOrder(_ account: String, _ file: FilePath) -> StoreError {
+        StoreError(
+            .index, doing: "listing items of account \(account)", subject: "\(file): rows are out of order",
+            remedy: "The index may be deleted at any time; rebuildIndex makes it anew")
+    }
+
     func accounts() throws -> [String] {
-        try use("listing accounts") { try $0.rows("SELECT account FROM accounts").map { $0[0] } }
+        try use("listing accounts") { try $0.rows("SELECT account FROM accounts").map { try $0.value(0) } }
     }
 
     func entries(of kind: DirectoryKind) throws -> [String] {
         try use("listing \(kind.rawValue)") { statements in
-            try statements.rows("SELECT id FROM entries WHERE kind = ?", [kind.rawValue.databaseValue]).map { $0[0] }
+            try statements.rows("SELECT id FROM entries WHERE kind = ?", [kind.rawValue.databaseValue]).map { try $0.value(0) }
         }
     }
 
-    private static func change(_ row: Row) -> AccountChange {
-        AccountChange(sequence: UInt64(row[0] as Int64), time: row[1], change: row[2], generation: row[3])
+    private static func change(_ row: Row) throws -> AccountChange {
+        AccountChange(
+            sequence: try row.sequence(0), time: try row.value(1), change: try row.optional(2), generation: try row.value(3))
     }
 
     func cut(_ account: String, atOrBeforeSecond second: Int64) throws -> Cut? {
@@ -124,7 +134,7 @@ extension StoreIndex {
             guard let number = try statements.number(of: account)?.databaseValue, let row = try find(statements, number) else {
                 return nil
             }
-            let last = Self.change(row)
+            let last = try Self.change(row)
             let sequence = Int64(last.sequence).databaseValue
             let next = try statements.row(
                 "SELECT seq, time, change, generation FROM changes WHERE account = ? AND seq > ? ORDER BY seq LIMIT 1",
@@ -133,7 +143,7 @@ extension StoreIndex {
             let later = try statements.row(
                 "SELECT 1 FROM changes WHERE account = ? AND seq < ? AND time / 1000 > ? AND change IS NOT NULL LIMIT 1",
                 [number, sequence, (last.time / 1000).databaseValue])
-            return Cut(last: last, next: next.map(Self.change), clockSteppedBack: later != nil)
+            return Cut(last: last, next: try next.map(Self.change), clockSteppedBack: later != nil)
         }
     }
 
@@ -145,7 +155,7 @@ extension StoreIndex {
                 let last = try statements.row(
                     "SELECT seq, time, change, generation FROM changes WHERE account = ? ORDER BY seq DESC LIMIT 1", [number])
             else { return nil }
-            return (Self.change(first), Self.change(last))
+            return (try Self.change(first), try Self.change(last))
         }
     }
 
@@ -161,7 +171,7 @@ extension StoreIndex {
     func marks(_ account: String) throws -> [Mark] {
         try use("reading the marks of account \(account)") { statements in
             try statements.rows("SELECT mark FROM marks WHERE account = ? ORDER BY seq, n", [account.databaseValue])
-                .compactMap { Mark(json: try JSONValue(json: $0[0] as String)) }
+                .compactMap { Mark(json: try JSONValue(json: try $0.value(0, as: String.self))) }
         }
     }
 }

@@ -1,5 +1,25 @@
 import GRDB
 
+/// Columns, whatever a rotten file holds there: GRDB's own subscripts trap on a value of another type.
+extension Row {
+    func value<Value: DatabaseValueConvertible>(_ column: Int, as type: Value.Type = Value.self) throws -> Value {
+        guard let value = Value.fromDatabaseValue(self[column] as DatabaseValue) else { throw Self.rotten }
+        return value
+    }
+
+    func optional<Value: DatabaseValueConvertible>(_ column: Int, as type: Value.Type = Value.self) throws -> Value? {
+        (self[column] as DatabaseValue).isNull ? nil : try value(column, as: Value.self)
+    }
+
+    /// A commit sequence.
+    func sequence(_ column: Int) throws -> UInt64 {
+        guard let sequence = UInt64(exactly: try value(column, as: Int64.self)) else { throw Self.rotten }
+        return sequence
+    }
+
+    static var rotten: DatabaseError { DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a column holds what was never written") }
+}
+
 /// Prepared statements of one connection; used on its queue only.
 final class IndexStatements {
     let database: Database
@@ -61,7 +81,7 @@ final class IndexStatements {
         if let number = numbers[account] { return number }
         guard let row = try row("SELECT number FROM accounts WHERE account = ?", [account.databaseValue]) else { return nil }
         if numbers.count > 10_000 { numbers = [:] }
-        let number: Int64 = row[0]
+        let number = try row.value(0, as: Int64.self)
         numbers[account] = number
         return number
     }
