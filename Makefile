@@ -3,7 +3,7 @@
 # The data sets beside the project, or those among the tests' fixtures.
 DATASET ?= Tests/BackupCoreTests/Fixtures/small
 
-.PHONY: demo test conformance kill lives storms copies torture faults build release packages clean
+.PHONY: demo test conformance kill lives storms copies torture faults flips build release packages clean
 
 ## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
 demo: packages
@@ -49,6 +49,11 @@ torture: packages
 SEEDS ?= 4
 faults: packages
 	@swift run -c release --quiet Searches faults $(SEEDS)
+
+## flips: every byte, line and file of a small backup path damaged; STRIDE=n tries every n-th damage
+STRIDE ?= 1
+flips: packages
+	@swift run -c release --quiet Searches flips $(STRIDE)
 
 ## build: debug build
 build: packages

@@ -1,16 +1,19 @@
 import BackupStoreTesting
+import Dispatch
 import Glibc
+import Synchronization
 import SystemPackage
 
-// The searches of BackupStoreTesting with large numbers: make torture, make faults.
+// The searches of BackupStoreTesting with large numbers: make torture, make faults, make flips.
 //
 //     Searches torture POINTS [SEED [CALL]]
 //     Searches faults SEEDS [STRIDE]
+//     Searches flips STRIDE
 
 let words = Array(CommandLine.arguments.dropFirst())
 let numbers = words.dropFirst().map { Int($0) ?? 0 }
 guard let search = words.first, let amount = numbers.first, !numbers.contains(where: { $0 < 1 }) else {
-    print("usage: Searches torture POINTS [SEED [CALL]] | faults SEEDS [STRIDE]")
+    print("usage: Searches torture POINTS [SEED [CALL]] | faults SEEDS [STRIDE] | flips STRIDE")
     exit(2)
 }
 
@@ -45,8 +48,44 @@ case "faults":
         "faults: \(report.calls) calls, \(report.runs) runs, \(report.ended) ended with an error, "
             + "\(report.broken.count) invariants broken")
     broken = report.broken
+case "flips":
+    // Two threads, each on a path of its own: damages are independent of each other.
+    let threads = 2
+    let reports = Mutex([Int: Flips.Report]())
+    let failures = Mutex([String]())
+    let sum: @Sendable () -> Flips.Report = {
+        reports.withLock { $0.values.reduce(into: Flips.Report()) { $0.add($1) } }
+    }
+    let flips = Flips(folder: folder)
+    DispatchQueue.concurrentPerform(iterations: threads) { number in
+        do {
+            let report = try flips.run(stride: amount, part: (number, threads)) { report in
+                alarm(600)  // A trial that hangs ends the program.
+                reports.withLock { $0[number] = report }
+                if number == 0, report.values % 10_000 == 0 {
+                    print("\(sum().values) values")
+                    fflush(nil)
+                }
+            }
+            reports.withLock { $0[number] = report }
+        } catch {
+            failures.withLock { $0.append("\(error)") }
+        }
+    }
+    alarm(0)
+    let report = sum()
+    for (reason, count) in report.withoutEffect.sorted(by: { $0.key < $1.key }) { print("without effect: \(reason): \(count)") }
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    let megabytes = usage.ru_maxrss / 1024
+    print("largest memory: \(megabytes) MB")
+    broken = report.missed + failures.withLock { $0 } + (megabytes > 256 ? ["more memory than 256 MB"] : [])
+    broken.forEach { print($0) }
+    print(
+        "flips: \(report.places) places, \(report.values) values, \(report.found) found, "
+            + "\(report.withoutEffect.values.reduce(0, +)) without effect, \(broken.count) missed")
 default:
-    print("usage: Searches torture POINTS [SEED [CALL]] | faults SEEDS [STRIDE]")
+    print("usage: Searches torture POINTS [SEED [CALL]] | faults SEEDS [STRIDE] | flips STRIDE")
     exit(2)
 }
 _ = folder.withPlatformString { rmdir($0) }

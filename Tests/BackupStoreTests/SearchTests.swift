@@ -4,7 +4,7 @@ import Testing
 
 @testable import BackupStore
 
-/// The searches with small numbers; `make torture` and `make faults` have large ones.
+/// The searches with small numbers; `make torture`, `make faults` and `make flips` have large ones.
 @Suite("Searches for crashes and faults that break a rule")
 struct SearchTests {
     @Test("A crash at any call of random work breaks no rule", arguments: [1, 101] as [UInt64])
@@ -19,6 +19,15 @@ struct SearchTests {
         let folder = TemporaryFolder()
         let report = try FaultSweep(folder: folder.path).run(seeds: 1...2, stride: 131)
         #expect(report.broken.isEmpty && report.ended > 30 && report.ended < report.runs)
+    }
+
+    @Test("Each small damage to a path is found by its check, or has no effect on anything that is read")
+    func flips() throws {
+        let folder = TemporaryFolder()
+        let report = try Flips(folder: folder.path).run(stride: 4999)
+        #expect(report.missed.isEmpty, "\(report.missed)")
+        #expect(report.values > 60 && report.found > report.values / 2)
+        #expect(report.found + report.withoutEffect.values.reduce(0, +) == report.values)
     }
 
     #if DEBUG
