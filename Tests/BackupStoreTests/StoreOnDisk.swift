@@ -10,12 +10,30 @@ final class StoreOnDisk {
     var disk: SimulatedFileSystem
     var options = StoreOptions()
 
-    init(reliableSyncfs: Bool = true) throws {
+    init(reliableSyncfs: Bool = true, storeID: String = randomName()) throws {
         path = folder.appending("backup")
         try PosixFileSystem().makeFolder(path)
         try PosixFileSystem().makeFolder(path.appending("index"))
         disk = SimulatedFileSystem(base: path, reliableSyncfs: reliableSyncfs)
-        try FileStoreWriter.create(path, serverID: "server-1", files: disk)
+        try StoreCreation.create(BackupPath(path), serverID: "server-1", storeID: storeID, disk)
+    }
+
+    /// A path with these files, which were kept somewhere: the original, or a copy.
+    init(of files: [String: [UInt8]], asCopy: Bool) throws {
+        path = folder.appending("backup")
+        try PosixFileSystem().makeFolder(path)
+        try PosixFileSystem().makeFolder(path.appending("index"))
+        disk = SimulatedFileSystem(base: path)
+        for name in BackupPath.folders { disk.placeFolder(name) }
+        for (name, bytes) in files.sorted(by: { $0.key < $1.key }) where name != "index/index.sqlite" { disk.place(name, bytes) }
+        if let bytes = files["index/index.sqlite"] {
+            let file = try PosixFileSystem().open(path.appending("index/index.sqlite"), .createNew)
+            defer { file.close() }
+            try bytes.withUnsafeBytes { try file.write($0, at: 0) }
+        }
+        // What the file says of device and inode holds where the path was made.
+        let isWhole = files["journal/instance"].map { SealedJSON.decode($0) != nil } ?? false
+        if asCopy { disk.vanish("journal/instance") } else if isWhole { try StoreInstance.write(disk, BackupPath(path)) }
     }
 
     func open() throws -> FileStoreWriter<SimulatedFileSystem> {

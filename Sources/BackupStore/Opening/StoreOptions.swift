@@ -19,6 +19,9 @@ public struct StoreOptions: Sendable {
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 
+    /// Where salts of segments come from; tests that keep a path as a fixture want the same ones each time.
+    package var salt: @Sendable () -> UInt64 = { UInt64.random(in: 1...UInt64.max) }
+
     /// The defaults.
     public init() {}
 }

@@ -19,7 +19,7 @@ struct CheckpointMaking<Files: FileSystem> {
         let header = SegmentHeader(
             storeID: identity.storeID, firstSequence: committed.sequence + 1, previousEnd: segment.end,
             position: committed.position, time: now)
-        let name = SegmentName(number: segment.name.number + 1, salt: UInt64.random(in: 1...UInt64.max))
+        let name = SegmentName(number: segment.name.number + 1, salt: options.salt())
         let next = try SegmentWriter(name, header: header, files, path)
         let checkpoint = Checkpoint(
             sequence: committed.sequence, segment: name.number, position: committed.position, time: now)

@@ -2,7 +2,9 @@ import SystemPackage
 
 /// Making a backup path, and what is looked at before one is written.
 enum StoreCreation {
-    static func create<Files: FileSystem>(_ path: BackupPath, serverID: String, _ files: Files) throws {
+    static func create<Files: FileSystem>(
+        _ path: BackupPath, serverID: String, storeID: String = randomName(), _ files: Files
+    ) throws {
         let doing = "making a backup path"
         try files.makeFolderIfMissing(path.root)
         // What a crash of an earlier `create` left is ours to finish; a path is one only with its `zxbackup.json`.
@@ -22,7 +24,7 @@ enum StoreCreation {
         for folder in BackupPath.folders { try files.makeFolderIfMissing(path.root.appending(folder)) }
         try StoreInstance.write(files, path)
         try files.syncFolder(path.root)
-        let identity = StoreIdentity(storeID: randomName(), serverID: serverID)
+        let identity = StoreIdentity(storeID: storeID, serverID: serverID)
         // Written last: where this file is, everything else is.
         try files.writeDurably(identity.bytes, to: path.identity)
         let above = path.root.removingLastComponent()

@@ -90,7 +90,7 @@ extension FileStoreWriter {
             }
             firstSequence = first ?? firstSequence
         }
-        let name = SegmentName(number: (newest?.name.number ?? 0) + 1, salt: UInt64.random(in: 1...UInt64.max))
+        let name = SegmentName(number: (newest?.name.number ?? 0) + 1, salt: options.salt())
         let previousEnd = carried?.group.start ?? end
         let header = SegmentHeader(
             storeID: identity.storeID, firstSequence: firstSequence, previousEnd: previousEnd, position: position,
