@@ -52,7 +52,10 @@ final class FlipSample {
                 states: [
                     NewState(
                         key: .item(account: account, id: Int64(257 + n / 2)),
-                        fields: ["type": "message", "folder": .int(Int64(2 + round)), "name": "Grüße", "deleted": .bool(round == 2 && n == 3)],
+                        fields: [
+                            "type": "message", "folder": .int(Int64(2 + round)), "name": "Grüße",
+                            "deleted": .bool(round == 2 && n == 3),
+                        ],
                         blobs: n == 3 ? [] : blobs)
                 ], position: "position \(number)")
             if n == 2 { transaction.marks = [Mark(reason: "a reason", candidates: [257], time: number)] }
@@ -64,14 +67,18 @@ final class FlipSample {
             StoreTransaction(
                 account: account, time: 1_795_577_100_000, kind: "scan",
                 states: [
-                    NewState(key: .accountInfo(account), fields: ["type": "account", "name": "bob@example.com", "round": .int(Int64(round))]),
+                    NewState(
+                        key: .accountInfo(account),
+                        fields: ["type": "account", "name": "bob@example.com", "round": .int(Int64(round))]),
                     NewState(key: .mailbox(account), fields: ["type": "mailbox", "mailbox_id": .int(Int64(round))]),
                     NewState(key: .item(account: account, id: 300), fields: ["type": "folder", "name": "Gone"], blobs: []),
                 ]))
         try writer.append(
             StoreTransaction(
                 account: nil, time: 1_795_577_200_000,
-                states: [NewState(key: .directory(.domains, "domain-1"), fields: ["type": "domain", "round": .int(Int64(round))])]))
+                states: [
+                    NewState(key: .directory(.domains, "domain-1"), fields: ["type": "domain", "round": .int(Int64(round))])
+                ]))
         try writer.commit()
         if round == 1 { _ = try writer.removeHistories([.item(account: account, id: 300)], time: 1_795_577_300_000) }
         try writer.close()

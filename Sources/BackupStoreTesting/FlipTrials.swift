@@ -15,10 +15,14 @@ final class FlipTrials {
     init(_ sample: FlipSample) throws {
         self.sample = sample
         sound = try StoreImage(sample.path, sample.disk)
-        let report = try FileStoreCheck(of: sample.path, temporaryFolder: sample.path.removingLastComponent(), files: sample.disk).run()
+        let report = try Self.check(sample.path, sample.disk)
         guard report.findings.isEmpty, sound.isWhole else {
             throw BrokenInvariant("the sample is not sound: \(report.findings) \(sound.told)")
         }
+    }
+
+    private static func check(_ path: FilePath, _ disk: SimulatedFileSystem) throws -> CheckReport {
+        try FileStoreCheck(of: path, temporaryFolder: path.removingLastComponent(), files: disk).run()
     }
 
     /// Every damage, file by file.
@@ -70,7 +74,7 @@ final class FlipTrials {
 
         let report: CheckReport?
         do {
-            report = try FileStoreCheck(of: sample.path, temporaryFolder: sample.path.removingLastComponent(), files: disk).run()
+            report = try Self.check(sample.path, disk)
         } catch is StoreError {
             report = nil  // Refused with a reason.
         }
@@ -130,7 +134,8 @@ struct StoreImage {
             values["living items of \(account)"] = "\(try store.livingItems(account))"
             values["items in folder 4 of \(account)"] = "\(try store.items(account, .inFolder(4)).map(\.key))"
             for second in stride(from: Int64(1_795_577_000), to: 1_795_577_016, by: 5) {
-                values["cut of \(account) at \(second)"] = "\(String(describing: try store.cut(account, atOrBeforeSecond: second)))"
+                let cut = try store.cut(account, atOrBeforeSecond: second)
+                values["cut of \(account) at \(second)"] = String(describing: cut)
             }
         }
         keys += try store.entries(of: .domains).sorted().map { .directory(.domains, $0) }

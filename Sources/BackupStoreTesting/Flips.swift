@@ -4,8 +4,8 @@ import SystemPackage
 /// Every small damage to a small backup path, one after the other: each must be found by the check of the path, or be of no
 /// effect on anything that is read.
 ///
-/// For small files every place gets every value, for the others one; every line is cut, removed and swapped with the next; every
-/// file is removed, emptied, and put back to what it was earlier. Nothing may trap, and no state may be read that was not written.
+/// For small files every place gets every value, for the others one; every line is cut, removed and swapped with the next;
+/// every file is removed, emptied, and put back to what it was earlier. Nothing may trap, and no state may be read that was not written.
 public struct Flips: Sendable {
     /// What was tried and found.
     public struct Report: Sendable {

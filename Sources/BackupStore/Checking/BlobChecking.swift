@@ -1,10 +1,12 @@
 import SystemPackage
 
 extension CheckRun {
-    private static var remedy: String { "Take the file from a copy of the backup path, or from the live server if it still has it" }
+    private static var remedy: String {
+        "Take the file from a copy of the backup path, or from the live server if it still has it"
+    }
 
-    /// Every blob that a state or the source position names: it is there, its bytes are those of its name, its lengths those
-    /// recorded.
+    /// Every blob that a state or the source position names: it is there, its bytes are those of its name, its lengths
+    /// those recorded.
     func checkReferences() throws {
         let total = try index.use("counting blobs") { try $0.blobCount() }
         let held = Set(try index.meta("held")?.split(separator: " ").map(String.init) ?? [])
@@ -43,7 +45,8 @@ extension CheckRun {
             guard try !isReleasedSince(blob.id), try files.status(path.blob(blob.id)) == nil else { return }
             find(
                 CheckFinding(
-                    .blobMissing, file: name, of: key, "\(key.map { "\($0)" } ?? "the source position") names the blob; it is nowhere",
+                    .blobMissing, file: name, of: key,
+                    "\(key.map { "\($0)" } ?? "the source position") names the blob; it is nowhere",
                     remedy: Self.remedy))
         }
     }
@@ -69,7 +72,8 @@ extension CheckRun {
                         remedy: "Please report this: the digest is right"))
             }
             // Written again at another compression level, it is as good; older states keep the length that it had.
-            guard stored != blob.stored, try own?.use("checking a length", { try $0.blob(blob.id)?.stored }) != stored else { return }
+            let recorded = try own?.use("checking a length") { try $0.blob(blob.id)?.stored }
+            guard stored != blob.stored, recorded != stored else { return }
             find(
                 CheckFinding(
                     .blobDamaged, .note, file: name, of: key,

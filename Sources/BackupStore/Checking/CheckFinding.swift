@@ -82,8 +82,8 @@ public struct CheckFinding: Sendable, Hashable, CustomStringConvertible {
     public var remedy: String
 
     init(
-        _ kind: Kind, _ severity: Severity = .damage, file: String, offset: Int64 = 0, length: Int64 = 0, of key: HistoryKey? = nil,
-        account: String? = nil, _ reason: String, remedy: String = ""
+        _ kind: Kind, _ severity: Severity = .damage, file: String, offset: Int64 = 0, length: Int64 = 0,
+        of key: HistoryKey? = nil, account: String? = nil, _ reason: String, remedy: String = ""
     ) {
         (self.kind, self.severity, self.file, self.offset, self.length) = (kind, severity, file, offset, length)
         (self.account, self.reason, self.remedy) = (account ?? key?.account, reason, remedy)

@@ -91,8 +91,8 @@ extension CheckRun {
         let isMissing = damage.finding == .missing
         find(
             CheckFinding(
-                isMissing ? .linesMissing : .lineDamaged, file: damage.file, offset: damage.offset, length: damage.length, of: key,
-                damage.reason, remedy: "Take the file from a copy. The other states of the item can be read"))
+                isMissing ? .linesMissing : .lineDamaged, file: damage.file, offset: damage.offset, length: damage.length,
+                of: key, damage.reason, remedy: "Take the file from a copy. The other states of the item can be read"))
     }
 
     /// How many lines a damage stands for.
@@ -104,11 +104,13 @@ extension CheckRun {
     /// Every state that names a blob names it with the same length.
     private func checkSizes(_ line: HistoryLine, _ key: HistoryKey) throws {
         for blob in line.blobs {
-            guard let known = try index.use("checking lengths", { try $0.blob(blob.id) }), known.size != blob.size else { continue }
+            let known = try index.use("checking lengths") { try $0.blob(blob.id) }
+            guard let known, known.size != blob.size else { continue }
             find(
                 CheckFinding(
                     .blobDamaged, file: path.relativeHistory(key), of: key,
-                    "blob \(blob.id) has \(blob.size) bytes in the state of transaction \(line.sequence), elsewhere \(known.size)",
+                    "blob \(blob.id) has \(blob.size) bytes in the state of transaction \(line.sequence), "
+                        + "elsewhere \(known.size)",
                     remedy: "Please report this"))
         }
     }
@@ -182,16 +184,16 @@ extension CheckRun {
             for (name, sequence) in page {
                 after = (name, sequence)
                 guard let key = HistoryKey(indexName: name) else { continue }
-                if UInt64(sequence) > floor {
+                guard UInt64(sequence) <= floor else {
                     report.pendingStates += 1
-                } else {
-                    doubt(
-                        CheckFinding(
-                            .statesMissing, file: path.relativeHistory(key), of: key,
-                            "the history lacks the state of transaction \(sequence), which the journal still has",
-                            remedy: "Remove the checkpoints in journal/ while no writer is at work: the next one writes it anew"),
-                        about: .history(key))
+                    continue
                 }
+                doubt(
+                    CheckFinding(
+                        .statesMissing, file: path.relativeHistory(key), of: key,
+                        "the history lacks the state of transaction \(sequence), which the journal still has",
+                        remedy: "Remove the checkpoints in journal/ while no writer is at work: the next one writes it anew"),
+                    about: .history(key))
             }
             if page.count < 500 { break }
         }

@@ -139,8 +139,8 @@ struct IndexComparison {
             database,
             sql: """
                 SELECT i.kind, i.id, i.seq, j.seq FROM main.entries i LEFT JOIN made.entries j ON j.kind = i.kind AND j.id = i.id
-                WHERE \(isCompared("i.seq")) AND (j.seq IS NOT i.seq OR j.line IS NOT i.line OR (j.first <> 0 AND j.first IS NOT i.first)
-                    OR (? AND (j.lines IS NOT i.lines OR j.checksums IS NOT i.checksums)))
+                WHERE \(isCompared("i.seq")) AND (j.seq IS NOT i.seq OR j.line IS NOT i.line
+                    OR (j.first <> 0 AND j.first IS NOT i.first) OR (? AND (j.lines IS NOT i.lines OR j.checksums IS NOT i.checksums)))
                 UNION ALL
                 SELECT j.kind, j.id, NULL, j.seq FROM made.entries j LEFT JOIN main.entries i ON i.kind = j.kind AND i.id = j.id
                 WHERE i.seq IS NULL
@@ -173,7 +173,8 @@ struct IndexComparison {
         try differences(
             """
             SELECT d.id FROM made.blobs d LEFT JOIN main.blobs c ON c.id = d.id
-            WHERE c.size IS NOT d.size AND (c.size IS NOT NULL OR \(hasMoved ? 0 : 1)) AND EXISTS (SELECT 1 FROM made.uses WHERE blob = d.id)
+            WHERE c.size IS NOT d.size AND (c.size IS NOT NULL OR \(hasMoved ? 0 : 1))
+                AND EXISTS (SELECT 1 FROM made.uses WHERE blob = d.id)
             """, of: "blobs", body)
         // Only indexes that readers make for themselves have rows there.
         try differences("SELECT history || seq || line FROM main.overlay", of: "overlay", body)

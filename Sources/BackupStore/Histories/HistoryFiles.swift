@@ -219,7 +219,8 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
                     guard let id = Int64(entry.name) else { continue }
                     let key = HistoryKey.item(account: account.name, id: id)
                     // "items/05/7" or "items/07/+7" is not where item 7 lies.
-                    if path.history(key) == folder.appending("items").appending(group.name).appending(entry.name) { try body(key) }
+                    let place = folder.appending("items").appending(group.name).appending(entry.name)
+                    if path.history(key) == place { try body(key) }
                 }
             }
             try ended(account.name)

@@ -17,7 +17,9 @@ extension Row {
         return sequence
     }
 
-    static var rotten: DatabaseError { DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a column holds what was never written") }
+    static var rotten: DatabaseError {
+        DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a column holds what was never written")
+    }
 }
 
 /// Prepared statements of one connection; used on its queue only.

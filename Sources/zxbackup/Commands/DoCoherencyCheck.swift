@@ -37,7 +37,8 @@ enum DoCoherencyCheck: Command {
         var block = KeyValueBlock(
             "coherencyCheck",
             [
-                .pair("backup path", path.string), .pair("copy", "\(report.isCopy)"), .pair("last sequence", "\(report.lastSequence)"),
+                .pair("backup path", path.string), .pair("copy", "\(report.isCopy)"),
+                .pair("last sequence", "\(report.lastSequence)"),
                 .pair("accounts", "\(report.accounts)"), .pair("histories", "\(report.histories)"),
                 .pair("states", "\(report.states)"), .pair("pending states", "\(report.pendingStates)"),
                 .pair("transactions in the journal", "\(report.transactions)"), .pair("blobs", "\(report.blobs)"),
