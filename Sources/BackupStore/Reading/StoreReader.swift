@@ -75,7 +75,7 @@ public final class FileStoreReader<Files: FileSystem>: StoreReading, @unchecked 
                 return nil
             }
             self.index = index
-            let last = try JournalFolder(files, self.path).checkpoints.last
+            let last = try JournalFolder(files, self.path, storeID: identity.storeID).checkpoints.last
             (checkpoint, checkpointTime) = (last?.sequence ?? 0, last?.time)
         } catch let error as Errno {
             throw StoreError(error, doing: "opening the backup path for reading", subject: path.string)
