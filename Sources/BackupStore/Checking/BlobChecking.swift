@@ -72,8 +72,7 @@ extension CheckRun {
                         remedy: "Please report this: the digest is right"))
             }
             // Written again at another compression level, it is as good; older states keep the length that it had.
-            let recorded = try own?.use("checking a length") { try $0.blob(blob.id)?.stored }
-            guard stored != blob.stored, recorded != stored else { return }
+            guard stored != blob.stored, try ownSays({ try $0.blob(blob.id)?.stored }) != .some(stored) else { return }
             find(
                 CheckFinding(
                     .blobDamaged, .note, file: name, of: key,
@@ -142,7 +141,7 @@ extension CheckRun {
 
     private func findOrphan(_ id: BlobID, _ name: String) throws {
         // A writer publishes blobs before the states that name them (R1).
-        if try own?.use("looking for a blob", { try $0.isUsed(id) }) == true { return }
+        if try ownSays({ try $0.isUsed(id) }) == true { return }
         guard let status = try files.status(path.blob(id)) else { return }
         if try WriterLock.isHeld(files, path), status.modified >= Self.hourAgo { return }
         find(

@@ -177,7 +177,18 @@ final class CheckRun<Files: FileSystem> {
 
     /// Whether the last state that named the blob has gone since.
     func isReleasedSince(_ id: BlobID) throws -> Bool {
-        guard let own, try own.sequence() > last else { return false }
-        return try !own.use("looking for a removed blob") { try $0.isUsed(id) }
+        try ownSays {
+            guard let sequence = try $0.meta("sequence").flatMap({ UInt64($0) }), sequence > last else { return false }
+            return try !$0.isUsed(id)
+        } ?? false
+    }
+
+    /// What the path's own index says; nil where there is none, or it is rotten: of that the comparison tells.
+    func ownSays<Answer>(_ body: (IndexStatements) throws -> Answer?) throws -> Answer? {
+        do {
+            return try own?.use("looking something up", body) ?? nil
+        } catch let error as StoreError where error.code == .index {
+            return nil
+        }
     }
 }
