@@ -168,9 +168,11 @@ extension SandboxServer {
                 state: try loadState(mailbox, in: database), time: time, database: database, server: self)
             var result: Result?
             var isStarted = false
+            var rest: [Logged] = []
             do {
                 try database.inPreparedTransaction {
                     let (value, logged) = try body(change)
+                    rest = logged.then
                     try change.finish()
                     try log.start(
                         logged.operation, transaction: transaction, mailbox: mailbox, change: change.number, timestamp: time,
@@ -185,6 +187,13 @@ extension SandboxServer {
             }
             states[mailbox] = change.state
             try log.commit(transaction, timestamp: max(time, options.clock()))
+            for (place, next) in rest.enumerated() {
+                let transaction = log.newTransaction()
+                try log.start(
+                    next.operation, transaction: transaction, mailbox: mailbox, change: change.number + 1 + Int64(place), timestamp: time,
+                    body: next.body)
+                try log.commit(transaction, timestamp: max(time, options.clock()))
+            }
             for file in change.removals { unlink(file.string) }
             guard let result else { preconditionFailure("a committed operation has a result") }
             return result

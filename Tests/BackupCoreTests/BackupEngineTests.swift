@@ -39,7 +39,9 @@ struct Bench {
     func remove() { folder.remove() }
 
     /// What the histories say that the server's tables do not, item by item; empty when they agree.
-    func differences() throws -> [String] {
+    ///
+    /// - Parameter account: one that a restore made.
+    func differences(restored account: String? = nil) throws -> [String] {
         let reader = try StoreReader(opening: backupPath)
         defer { reader.close() }
         var differences: [String] = []
@@ -60,7 +62,8 @@ struct Bench {
                     differences.append("\(state.row.type.name) \(id) of mailbox \(mailbox.id) is missing")
                     continue
                 }
-                differences += ItemComparison.differences(expected: state, found: found, marks: marks)
+                differences += ItemComparison.differences(
+                    expected: state, found: found, marks: marks, isRestored: mailbox.accountID == account)
                     .map { "mailbox \(mailbox.id): \($0)" }
                 for blob in found.blobs { _ = try reader.blobBytes(blob.id) }
             }

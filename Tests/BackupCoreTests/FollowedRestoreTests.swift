@@ -1,4 +1,6 @@
 import BackupStore
+import LifeChecks
+import RedoLog
 import SandboxServer
 import SystemPackage
 import Testing
@@ -33,7 +35,44 @@ struct FollowedRestoreTests {
                 comment alice@example.com @plan "Well done"
                 search-folder alice@example.com Unread is:unread
                 mount alice@example.com Bobs bob@example.com /Inbox
+                deliver alice@example.com subject Lunch as lunch
+                deliver alice@example.com subject Lunch reply @lunch
+                chat alice@example.com subject Hello
+                appointment alice@example.com uid-1 subject Standup days 5 attendees bob@example.com alarm 10 flags f tags Red as standup
+                exception alice@example.com uid-1 2 subject Cancelled
+                reply alice@example.com uid-1 bob@example.com AC
+                task alice@example.com uid-2 subject Taxes days 3 as taxes
+                exception alice@example.com uid-2 2 start 1795100000 subject Later
+                document alice@example.com story.txt text one description first as story
+                revise alice@example.com @story text two
+                revise alice@example.com @story text three
+                revise alice@example.com @story text four
+                revise alice@example.com @story text five
+                purge-revision alice@example.com @story 1
+                purge-revision alice@example.com @story 3
+                retention alice@example.com /Work 30d
+                url alice@example.com /Work https://example.org/feed
+                grant alice@example.com /Work bob@example.com rw
                 """))
+        let (alice, tag) = (bench.alice, try #require(try bench.alice.tags().first { $0.name == "Red" }))
+        try alice.setRetention(keep: ["10d"], purge: ["90d"], of: tag.id)
+        let work = try #require(try alice.folder(at: "/Work"))
+        try alice.setOfflineDays(7, ofFolder: work)
+        try alice.disableActiveSync(true, ofFolder: FolderID.inbox)
+        try alice.setSubscription(date: 1_794_000_000_000, guid: "g-1", ofFolder: work)
+        try alice.setDefaultView(.contact, ofFolder: work)
+        let story = try #require(try alice.items().first { $0.name == "story.txt" })
+        try alice.grant(Grant(granteeType: 1, grantee: bench.bob.accountID, rights: 1), onDocument: story.id)
+        // A group that names a contact which comes after it.
+        let photo = ContactAttachment(name: "photo.png", contentType: "image/png", bytes: [1, 2, 3])
+        let group = try alice.createContactGroup(named: "Team", members: ["I:bob@example.com"])
+        let member = try alice.createContact(["firstName": "Eve"])
+        var list = MetadataDictionary()
+        var entry = MetadataDictionary()
+        (entry["t"], entry["v"]) = (.string("C"), .string("\(member)"))
+        list["m"] = .list([.dictionary(entry)])
+        try alice.modifyContact(
+            group, ["type": "group", "nickname": "Team", "groupMember": list.text(forColumn: false)], attachments: [photo])
         try bench.backUp()
         let store = try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id)
         let engine = try BackupEngine(source: bench.server, store: store)
@@ -53,16 +92,32 @@ struct FollowedRestoreTests {
         let statistics = try engine.catchUp()
         #expect(statistics.notices == [] && statistics.unapplied == [:])
         #expect(try store.history(of: .mailbox(copy.accountID)).lines.last?.kind == "scan")
+        let log = try Verification().run(Verification.files(in: bench.server.redoLog.archive) + [bench.server.redoLog.log])
+        #expect(!log.isDamaged && log.openCount == 0, "\(log.problems)")
         try engine.close()
 
-        #expect(try bench.differences() == [])
+        let differences = try bench.differences(restored: copy.accountID)
+        #expect(differences == [])
         let reader = try StoreReader(opening: bench.backupPath)
         defer { reader.close() }
+        // What of these the server computes and no log tells comes with a scan.
+        try bench.backUp { engine in
+            try engine.begin()
+            try engine.scan(account: copy.accountID)
+            #expect(try engine.marks(copy.accountID).isEmpty)
+        }
+        #expect(try bench.differences() == [])
         func types(_ account: String) throws -> [String: Int] {
             Dictionary(try reader.items(account, .alive).map { ($0.fields["type"]?.string ?? "", 1) }, uniquingKeysWith: +)
         }
         let there = try types(copy.accountID)
         #expect(try there == types(bench.alice.accountID))
-        #expect(there["contact"] == 2 && there["document"] == 1 && there["comment"] == 1 && there["note"] == 1)
+        #expect(
+            there == [
+                "folder": 18, "search": 1, "mountpoint": 1, "tag": 1, "message": 3, "conversation": 1, "chat": 1, "contact": 4,
+                "document": 2, "comment": 1, "note": 1, "appointment": 1, "task": 1,
+            ], "\(there)")
+        let copied = try #require(try copy.items().first { $0.name == "story.txt" })
+        #expect(try copy.revisions(of: copied.id).map(\.version) == [2, 4], "what the source had purged is purged")
     }
 }

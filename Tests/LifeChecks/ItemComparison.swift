@@ -6,7 +6,10 @@ public enum ItemComparison {
     /// In words, without what the server computes and no log tells: sort forms, fragments, internal versions, counters and
     /// conversations. What the state itself calls a guess may differ where its doubt says so and, for what a look at the server
     /// must complete, a mark of the account names the item.
-    public static func differences(expected: ItemState, found: ItemState, marks: [Mark]) -> [String] {
+    ///
+    /// - Parameter isRestored: whether a restore made the item: of a copy's uuid, and that copies name no recipients, no record of an
+    ///   item's creation tells, nor when a document was locked.
+    public static func differences(expected: ItemState, found: ItemState, marks: [Mark], isRestored: Bool = false) -> [String] {
         let what = "\(expected.row.type.name) \(expected.row.id)"
         var differences: [String] = []
         if let digest = expected.row.blobDigest, found.blob?.id.description != digest { differences.append("\(what): another blob") }
@@ -17,6 +20,13 @@ public enum ItemComparison {
         var left = told(found)
         // Conversations have no record of their own.
         if left.row.type == .conversation { left.row = right.row }
+        if isRestored {
+            left.updateMetadata { $0["lt"] = right.metadata["lt"] }
+            if ![.document, .comment].contains(left.row.type), !left.row.type.isContainer {
+                left.row.uuid = right.row.uuid
+                left.row.recipients = right.row.recipients
+            }
+        }
         let isGuess = found.doubts.contains { $0.hasPrefix("metadata:") }
         switch left.row.type {
         case .contact where isGuess:

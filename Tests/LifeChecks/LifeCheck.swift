@@ -7,7 +7,8 @@ import SystemPackage
 /// A seeded life of a server, backed up and compared with what its tables held at random moments.
 ///
 /// The proof of a backup: the mailboxes selected from the history as of each moment are the tables as they were noted then, and
-/// restored into a new account they are the same mailbox under other ids.
+/// restored into a new account they are the same mailbox under other ids. What such a restore does is in the server's log, too: whoever
+/// follows that has the new account as its tables are.
 public struct LifeCheck: Sendable {
     /// What came of it.
     public struct Outcome: Sendable {
@@ -91,16 +92,38 @@ public struct LifeCheck: Sendable {
             outcome.items += note.states.count
             outcome.differences += try note.differences(in: reader, &contents).map { "seed \(seed), \(note): \($0)" }
         }
+        let follower = try BackupEngine(source: server, store: try StoreWriter(opening: backup, serverID: server.identity.id))
+        try follower.begin()
+        var restored: Set<String> = []
         for place in places.sorted() {
             let candidates = notes.filter { $0.place == place }
             guard !candidates.isEmpty else { continue }
             let note = candidates[Int.random(in: 0..<candidates.count, using: &generator)]
             outcome.restores += 1
-            outcome.differences += try note.restore(from: reader, to: server, folder.appending("state")).map {
-                "seed \(seed), \(note) restored: \($0)"
+            let (differences, account) = try note.restore(from: reader, to: server, folder.appending("state")) {
+                // From here on only the log tells of the new mailbox.
+                try follower.catchUp()
             }
+            outcome.differences += differences.map { "seed \(seed), \(note) restored: \($0)" }
+            restored.insert(account)
         }
+        try follower.catchUp()
+        outcome.differences += follower.statistics.unapplied.keys.sorted().map { "seed \(seed): operation \($0) is not applied" }
+        try follower.close()
+        outcome.differences += try followed(restored, on: server, backup)
         if !outcome.differences.isEmpty { outcome.differences += events.enumerated().map { "    \($0 + 1) \($1)" } }
         return outcome
+    }
+
+    /// How the accounts made by restores differ in the backup from the server's tables.
+    private func followed(_ accounts: Set<String>, on server: SandboxServer, _ backup: FilePath) throws -> [String] {
+        let reader = try StoreReader(opening: backup)
+        defer { reader.close() }
+        var contents = BackedUpContents()
+        return try server.mailboxes().filter { accounts.contains($0.accountID) }.flatMap { row in
+            var note = try MailboxNote(of: row, after: operations, on: server)
+            note.isRestored = true
+            return try note.differences(in: reader, &contents).map { "seed \(seed), \(note) followed: \($0)" }
+        }
     }
 }

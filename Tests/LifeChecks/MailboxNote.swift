@@ -17,6 +17,8 @@ public struct MailboxNote: CustomStringConvertible {
     public var states: [Int64: ItemState] = [:]
     /// The sections of the mailbox's settings.
     public var sections: [String: String] = [:]
+    /// Whether a restore made what is in it.
+    public var isRestored = false
     /// The bytes of every content and former version in the store, by the digest in its row.
     public var contents: [String: [UInt8]] = [:]
 
@@ -85,7 +87,7 @@ public struct MailboxNote: CustomStringConvertible {
                 }
                 return differences.append("\(what) is too many")
             }
-            differences += ItemComparison.differences(expected: expected, found: found, marks: selection.marks)
+            differences += ItemComparison.differences(expected: expected, found: found, marks: selection.marks, isRestored: isRestored)
             let contents = [(expected.row.blobDigest, found.blob)]
                 + zip(expected.revisions, found.revisions).map { ($0.row.blobDigest, $1.blob) }
             for (digest, blob) in contents {
@@ -101,14 +103,21 @@ public struct MailboxNote: CustomStringConvertible {
 
     // MARK: A restore
 
-    /// Restores the mailbox as of then into a new account; how it differs from what was noted.
-    func restore(from store: any StoreReading, to server: SandboxServer, _ stateFolder: FilePath) throws -> [String] {
+    /// Restores the mailbox as of then into a new account; how it differs from what was noted, and which account it is.
+    ///
+    /// - Parameter begun: called when the new mailbox is there, and nothing in it yet.
+    func restore(
+        from store: any StoreReading, to server: SandboxServer, _ stateFolder: FilePath, begun: () throws -> Void
+    ) throws -> (differences: [String], account: String) {
         let destination = "restored\(place).\(mailbox)@example.com"
-        let report = try RestoreOnNewAccount(source: account, destination: destination, moment: .change(change))
-            .run(from: store, to: server, stateFolder: stateFolder)
+        let restore = RestoreOnNewAccount(source: account, destination: destination, moment: .change(change))
+        _ = try restore.run(from: store, to: server, stateFolder: stateFolder) { true }
+        try begun()
+        let report = try restore.run(from: store, to: server, stateFolder: stateFolder)
         let unrestored = report.unrestored.filter { states[$0.id] != nil }
-        return try unrestored.map { "item \($0.id): \($0.reason.rawValue): \($0.detail)" }
+        let differences = try unrestored.map { "item \($0.id): \($0.reason.rawValue): \($0.detail)" }
             + rows.differences(restoredBy: report, in: store, on: server, stateFolder: stateFolder) { contents[$0] }
+        return (differences, report.destination.id)
     }
 
     private var rows: RecordedLife.Mailbox {

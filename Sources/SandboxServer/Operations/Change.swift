@@ -7,6 +7,8 @@ import SystemPackage
 struct Logged {
     var operation: Operation
     var body: LoggedBody?
+    /// What the same rows took besides: transactions of their own, under the change numbers that follow.
+    var then: [Logged] = []
 
     init(_ operation: Operation, body: LoggedBody? = nil) {
         self.operation = operation
@@ -220,7 +222,7 @@ extension Change {
             }
         }
         try database.cachedStatement(sql: "INSERT OR REPLACE INTO sandbox_progress VALUES (?, ?, ?)")
-            .execute(arguments: [mailbox, number, state.lastItemID])
+            .execute(arguments: [mailbox, state.lastChange, state.lastItemID])
         let isDue = state.size != before.size || state.newMessages != before.newMessages || state.row != before.row
             || state.lastItemID / MailboxState.itemStep != state.row.itemIDCheckpoint / MailboxState.itemStep
             || state.lastChange / MailboxState.changeStep != state.row.changeCheckpoint / MailboxState.changeStep

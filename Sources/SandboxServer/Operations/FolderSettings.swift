@@ -61,13 +61,6 @@ extension SandboxMailbox {
 
     /// How long items of a folder or tag are kept and when they are purged, in lifetimes such as `30d`.
     public func setRetention(keep: [String], purge: [String], of id: Int64) throws {
-        func policies(_ lifetimes: [String]) -> [RetentionPolicy] {
-            lifetimes.map {
-                var policy = RetentionPolicy()
-                policy.lifetime = LogText($0)
-                return policy
-            }
-        }
         func list(_ lifetimes: [String]) -> MetadataDictionary.Value {
             .list(
                 lifetimes.map {
@@ -82,11 +75,25 @@ extension SandboxMailbox {
         var map = MetadataDictionary()
         map["keep"] = list(keep)
         map["purge"] = list(purge)
+        try setRetention(map, of: id)
+    }
+
+    /// Sets the policies of a folder or tag as its metadata have them (formats/zimbra-items.md, section 3.2).
+    func setRetention(_ map: MetadataDictionary, of id: Int64) throws {
+        func policies(_ key: String) -> [RetentionPolicy]? {
+            map.list(key)?.compactMap { value in
+                guard case .dictionary(let entry) = value else { return nil }
+                var policy = RetentionPolicy()
+                policy.id = entry.string("id").map { LogText($0) }
+                policy.lifetime = entry.string("lifetime").map { LogText($0) }
+                return policy
+            }
+        }
         try server.change(mailboxID) { change in
             var logged = SetRetentionPolicy()
             logged.itemID = Int32(id)
-            logged.keep = policies(keep)
-            logged.purge = policies(purge)
+            logged.keep = policies("keep")
+            logged.purge = policies("purge") ?? []
             if change.state.folders[id] != nil {
                 try change.editFolder(id) { $0.metadata["rp"] = .dictionary(map) }
             } else {

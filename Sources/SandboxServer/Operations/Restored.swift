@@ -32,7 +32,7 @@ extension Change {
     /// Adds an item with the attributes of a row.
     ///
     /// - Parameter blobs: its content and those of its former versions, as they came.
-    /// - Returns: its id, and the record for an item that has one (`hasRecord`).
+    /// - Returns: its id, and what makes such an item in the log, where something does (`hasRecord`).
     func restore(_ item: NewItem, _ blobs: [IncomingBlob?]) throws -> (Int64, Logged) {
         guard let folderID = item.row.folderID else { throw failure(.refused, "an item lies in a folder") }
         let home = try folder(folderID)
@@ -45,14 +45,16 @@ extension Change {
             }
         }
         // The numbers of the former versions name their files, and come before the item's own.
-        state.lastChange += Int64(item.revisions.count)
+        let versions = RestoredVersions(of: item)
+        let own = versions.map { number + $0.current - 1 } ?? number + Int64(item.revisions.count)
+        state.lastChange = own + Int64(versions?.purges.count ?? 0)
         var row = item.row
         row.id = nextItemID()
-        row.modMetadata = state.lastChange
-        row.modContent = state.lastChange
+        row.modMetadata = own
+        row.modContent = own
         row.changeDate = seconds
         row.tags = try resolve(tags: row.tags)
-        if row.imapID ?? 0 != 0 { row.imapID = row.id }
+        if row.imapID ?? 0 != 0 { row.imapID = row.type == .document && state.row.trackingImap ? 0 : row.id }
         if row.indexID != nil { row.indexID = row.id }
         row.uuid = row.uuid != nil || row.type.isContainer ? UUIDText.random() : nil
         row.locator = nil
@@ -61,7 +63,8 @@ extension Change {
         if row.type.isContainer { try beginCounting(&row) }
         try insert(row)
         for (place, revision) in item.revisions.enumerated() {
-            try restore(revision.row, blobs[place + 1], of: row.id, number: number + Int64(place))
+            let before = versions == nil ? Int64(place) : revision.row.version - 1
+            try restore(revision.row, blobs[place + 1], of: row.id, number: number + before)
         }
         if row.type == .message, !row.flags.contains(.draft), !state.folder(folderID, isWithin: FolderID.junk), let blob = blobs.first ?? nil {
             try openHashes(blob.summary, row, conversation: row.parentID ?? row.id)
@@ -69,9 +72,8 @@ extension Change {
         if row.type == .appointment || row.type == .task, let span = AppointmentTable.Span(of: row) {
             try AppointmentTable.appointments.put(span, item: row.id, mailbox: mailbox, in: database)
         }
-        let metadata = (try? MetadataDictionary(parsing: row.metadata)) ?? MetadataDictionary()
-        let blob = blobs.first ?? nil
-        return (row.id, creation(of: row, metadata, blob) ?? record(of: row, metadata, blob))
+        if let versions { return (row.id, try versions.records(of: row, item.revisions.map(\.row), blobs)) }
+        return (row.id, record(of: row, blobs.first ?? nil))
     }
 
     /// A new folder's counters.
@@ -121,45 +123,6 @@ extension Change {
             folder.row.flags = row.flags
             folder.metadata = wanted
         }
-    }
-
-    /// The record of a folder, message or chat as if a user had made it; of others one that nobody writes.
-    private func record(of row: ItemRow, _ metadata: MetadataDictionary, _ blob: IncomingBlob?) -> Logged {
-        if row.type == .folder {
-            var folder = CreateFolder()
-            folder.name = LogText(row.name ?? "")
-            folder.parentID = Int32(row.folderID ?? 0)
-            folder.attributes = Int8(metadata.integer("a") ?? 0)
-            folder.defaultView = metadata.integer("vt").map { Int8($0) } ?? -1
-            folder.flags = Int32(row.flags.rawValue)
-            folder.color = metadata.integer("c") ?? 0
-            folder.url = LogText(metadata.string("url") ?? "")
-            folder.folderID = Int32(row.id)
-            folder.uuid = row.uuid.map { LogText($0) }
-            folder.date = row.date * 1000
-            return Logged(.createFolder(folder))
-        }
-        var message = CreateMessage()
-        message.recipient = ":API:"
-        message.receivedDate = row.date * 1000
-        message.digest = LogText(row.blobDigest ?? "")
-        message.size = row.size
-        message.itemID = Int32(row.id)
-        message.folderID = Int32(row.folderID ?? 0)
-        message.conversationID = row.type == .chat ? 0 : Int32(row.parentID ?? -1)
-        message.conversationFirstMessageID = row.type == .chat ? 0 : -1
-        message.mergedConversationIDs = []
-        let flags = row.flags.subtracting(Flags.system.subtracting([.fromMe, .draft, .post]))
-        message.flags = Int32(flags.union(row.unread ?? 0 > 0 ? .unread : []).rawValue)
-        message.noICal = true
-        message.tags = row.tags.map { LogText($0) }
-        message.path = LogText(blob?.path.string ?? "")
-        message.bodyType = 1
-        message.body = Body(length: row.size)
-        guard row.type == .chat else { return Logged(.createMessage(message), body: blob?.logged) }
-        var chat = CreateChat()
-        chat.message = message
-        return Logged(.createChat(chat), body: blob?.logged)
     }
 }
 

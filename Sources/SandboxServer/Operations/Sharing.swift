@@ -7,22 +7,42 @@ extension SandboxMailbox {
     public func grant(_ grant: Grant, onFolder id: Int64) throws {
         try server.change(mailboxID) { change in
             if grant.grantee == accountID { throw change.failure(.refused, "the owner needs no grant") }
-            let inherited = change.inheritedGrants(by: id)
+            let inherited = change.inheritedGrants(from: change.state.folders[id]?.row.folderID)
             try change.editFolder(id) { folder in
                 // The first grant ends the inheritance: what was inherited is the folder's own from now on.
                 if !folder.row.flags.contains(.noInherit), folder.grants.isEmpty { folder.grants = inherited }
                 folder.grant(grant)
                 folder.row.flags.insert(.noInherit)
             }
-            var logged = GrantAccess()
-            logged.itemID = Int32(id)
-            logged.grantee = LogText(grant.grantee ?? "")
-            logged.granteeType = Int8(grant.granteeType)
-            logged.rights = Int16(grant.rights)
-            logged.secret = LogText(grant.secret ?? "")
-            logged.expiry = grant.expiry
-            return ((), Logged(.grantAccess(logged)))
+            return ((), Self.logged(grant, on: id))
         }
+    }
+
+    /// Gives rights on a document; a grant to the same grantee is replaced.
+    public func grant(_ grant: Grant, onDocument id: Int64) throws {
+        try server.change(mailboxID) { change in
+            if grant.grantee == accountID { throw change.failure(.refused, "the owner needs no grant") }
+            let old = try change.leaf(id)
+            var holder = try FolderState(old)
+            if !old.flags.contains(.noInherit), holder.grants.isEmpty { holder.grants = change.inheritedGrants(from: old.folderID) }
+            holder.grant(grant)
+            var row = change.touched(old)
+            row.flags.insert(.noInherit)
+            row.metadata = holder.metadata.text()
+            try change.update(old, to: row)
+            return ((), Self.logged(grant, on: id))
+        }
+    }
+
+    private static func logged(_ grant: Grant, on id: Int64) -> Logged {
+        var logged = GrantAccess()
+        logged.itemID = Int32(id)
+        logged.grantee = LogText(grant.grantee ?? "")
+        logged.granteeType = Int8(grant.granteeType)
+        logged.rights = Int16(grant.rights)
+        logged.secret = LogText(grant.secret ?? "")
+        logged.expiry = grant.expiry
+        return Logged(.grantAccess(logged))
     }
 
     /// Takes the rights of a grantee away.
@@ -85,9 +105,9 @@ extension SandboxMailbox {
 }
 
 extension Change {
-    /// The grants of the nearest folder above one that has its own.
-    fileprivate func inheritedGrants(by id: Int64) -> [MetadataDictionary] {
-        var above = state.folders[id]?.row.folderID
+    /// The grants of the nearest folder, from this one upwards, that has its own.
+    fileprivate func inheritedGrants(from folder: Int64?) -> [MetadataDictionary] {
+        var above = folder
         for _ in 0...state.folders.count {
             guard let current = above, let folder = state.folders[current] else { return [] }
             if folder.row.flags.contains(.noInherit) || !folder.grants.isEmpty { return folder.grants }

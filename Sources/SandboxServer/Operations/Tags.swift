@@ -89,7 +89,7 @@ extension SandboxMailbox {
     public func setFolderFlag(_ flag: Flags, on: Bool, folder id: Int64) throws {
         let names: [Flags: String] = [
             .subscribed: "\\Subscribed", .excludeFreeBusy: "\\ExcludeFB", .checked: "\\Checked", .syncFolder: "\\SyncFolder",
-            .sync: "\\Sync", .noInferiors: "\\Noinferiors",
+            .sync: "\\Sync", .noInferiors: "\\Noinferiors", .noInherit: "\\NoInherit",
         ]
         guard let name = names[flag] else {
             throw SandboxError(.refused, doing: "mailbox \(mailboxID)", reason: "this is no flag of folders")

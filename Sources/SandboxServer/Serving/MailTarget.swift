@@ -25,27 +25,24 @@ extension SandboxMailbox: TargetMailbox {
     /// All tags, unlisted ones too.
     public func tags() throws -> [TagRow] { try read { try TagTable.tags(mailbox: mailboxID, in: $0).map(\.row) } }
 
-    /// Creates a tag; its policy is not logged.
+    /// Creates a tag.
     public func addTag(_ tag: TagRow) throws -> Int64 {
         let id = try createTag(name: tag.name, color: tag.color)
-        guard let policy = tag.policy else { return id }
-        try server.restoring(mailboxID) { change in
-            change.state.tags[tag.name.lowercased()]?.row.policy = policy
-            change.markTag(tag.name.lowercased())
-        }
+        if let policy = tag.policy { try setRetention(MetadataDictionary(parsing: policy), of: id) }
         return id
     }
 
     /// Adds an item; one with a content whose size is not the one announced is refused.
     ///
     /// Logged as if a user had made it, with the requests that follow for what that record cannot say. Items that no record can make
-    /// (`Change.hasRecord`) come as rows, as a raw restore writes them: whoever follows the log learns of those by a scan only.
+    /// (`Change.hasRecord`) come as rows, as a raw restore writes them.
     public func addItem(_ item: NewItem) throws -> Int64 {
+        let isLogged = Change.hasRecord(item)
         let id = try receive([item.content] + item.revisions.map(\.content)) { blobs in
-            if Change.hasRecord(item) { return try server.change(mailboxID) { try $0.restore(item, blobs) } }
+            if isLogged { return try server.change(mailboxID) { try $0.restore(item, blobs) } }
             return try server.restoring(mailboxID) { try $0.restore(item, blobs).0 }
         }
-        if Change.hasRecord(item) { try logRest(of: id) }
+        if isLogged { try logRest(of: id) }
         return id
     }
 
@@ -66,21 +63,23 @@ extension SandboxMailbox: TargetMailbox {
         }
     }
 
-    /// Changes what differs: of a folder colour, feed and flags by logged operations, the rest of the metadata without a record.
+    /// Changes what differs, by logged operations: of a folder all settings, of a contact the fields.
+    ///
+    /// What a message tells of other items has no operation, and comes without a record.
     public func updateItem(_ row: ItemRow) throws {
         guard let old = try item(row.id) else {
             throw SandboxError(.noSuchItem, doing: "mailbox \(mailboxID)", reason: "there is no item \(row.id)")
         }
         if old.type.isContainer {
-            let (before, after) = try (MetadataDictionary(parsing: old.metadata), MetadataDictionary(parsing: row.metadata))
-            let color = after.integer("c") ?? 0
-            if (before.integer("c") ?? 0) != color { try setColor(color, of: [row.id], type: .folder) }
-            let url = after.string("url") ?? ""
-            if (before.string("url") ?? "") != url { try setURL(url, ofFolder: row.id) }
-            for flag in [Flags.subscribed, .excludeFreeBusy, .checked, .syncFolder, .sync, .noInferiors]
+            var new = old
+            new.metadata = row.metadata
+            try setSettings(of: new, besides: old.map)
+            for flag in [Flags.subscribed, .excludeFreeBusy, .checked, .noInherit, .syncFolder, .sync, .noInferiors]
             where old.flags.contains(flag) != row.flags.contains(flag) {
                 try setFolderFlag(flag, on: row.flags.contains(flag), folder: row.id)
             }
+        } else if old.type == .contact, let fields = row.map.dictionary("fld"), fields != old.map.dictionary("fld") {
+            try setContact(row.id, row.metadata, fields)
         }
         try server.restoring(mailboxID) { try $0.update(row.id, toAttributesOf: row) }
     }
@@ -101,20 +100,9 @@ extension SandboxMailbox: TargetMailbox {
     /// Whether the item is in the mailbox; the dumpster does not count.
     public func exists(_ id: Int64) throws -> Bool { try item(id) != nil }
 
-    /// Gives rights; those on a document are not logged.
+    /// Gives rights on a folder or a document.
     public func grant(_ grant: Grant, onItem id: Int64) throws {
         if try item(id)?.type.isContainer ?? true { return try self.grant(grant, onFolder: id) }
-        if grant.grantee == accountID {
-            throw SandboxError(.refused, doing: "mailbox \(mailboxID)", reason: "the owner needs no grant")
-        }
-        try server.restoring(mailboxID) { change in
-            let old = try change.item(id)
-            var holder = try FolderState(old)
-            holder.grant(grant)
-            var row = change.touched(old)
-            row.flags.insert(.noInherit)
-            row.metadata = holder.metadata.text()
-            try change.update(old, to: row)
-        }
+        try self.grant(grant, onDocument: id)
     }
 }
