@@ -114,7 +114,8 @@ extension MailboxChange {
         case .fixCalendarItemPriority(let change): try touchCalendarItem(Int64(change.itemID))
         case .repositionNote(let note): try repositionNote(note)
         case .iCalReply(let reply): try touchCalendarItem(answeredBy: reply)
-        case .createLink, .createFileSharedWithMe, .addSearchHistoryEntry,
+        case .createLink(let link): createLink(link)
+        case .createFileSharedWithMe, .addSearchHistoryEntry,
             .purgeSearchHistory, .deleteSearchHistory, .setSavedSearchStatus, .createSmartFolder, .opaque:
             leave(operation)
         }

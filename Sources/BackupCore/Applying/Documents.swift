@@ -81,6 +81,22 @@ extension MailboxChange {
         put(touching: state, content: true)
     }
 
+    /// A link to a document of another account.
+    mutating func createLink(_ link: CreateLink) {
+        var row = ItemRow(id: Int64(link.itemID), type: .link)
+        row.folderID = Int64(link.folderID)
+        row.uuid = link.uuid?.string
+        row.date = seconds
+        row.name = link.name?.string
+        row.subject = row.name
+        var state = ItemState(row: row)
+        state.updateMetadata {
+            $0["aid"] = link.ownerID.map { .string($0.string) }
+            $0["id"] = .integer(Int64(link.remoteID))
+        }
+        put(touching: state, content: true)
+    }
+
     mutating func repositionNote(_ note: RepositionNote) throws {
         try edit(Int64(note.itemID)) { state in state.updateMetadata { $0["l"] = Self.rectangle(note.bounds) } }
     }

@@ -130,5 +130,14 @@ public struct RestoreOnNewAccount: Sendable {
         let settings = SettingsRestoring(
             target: target, destination: destination, includesDataSources: restoresDataSources, overriding: overriding)
         try settings.run(translation, into: &execution.report)
+        for section in try sections(of: account.entry.id, at: moment, in: execution.store) {
+            execution.report.miss("mailbox section \(section)", "what a program keeps of a mailbox holds for that mailbox only")
+        }
+    }
+
+    /// Names of the sections of the mailbox's own settings, as of a moment.
+    private func sections(of account: String, at moment: UInt64, in store: any StoreReading) throws -> [String] {
+        let line = try store.history(of: .mailbox(account)).state(at: moment)
+        return line.flatMap { MailboxLife(accountID: account, fields: $0.fields) }?.sections.keys.sorted() ?? []
     }
 }

@@ -43,6 +43,12 @@ extension SandboxLife {
 
     mutating func document(_ one: inout Known) throws -> String {
         let choice = generator.number(0...99)
+        if choice < 4, let other = known.first(where: { $0.account != one.account }), let file = other.documents.first {
+            let id = try one.mailbox.createLink(named: newName("link"), ownerID: other.mailbox.accountID, remoteID: file)
+            one.links.append(id)
+            return "create link \(id)"
+        }
+        if choice > 97, !one.links.isEmpty { return try arrange(generator.pick(one.links), .link, &one) }
         if one.documents.isEmpty || choice < 25 {
             let folder = one.folders.isEmpty || generator.chance(70) ? FolderID.briefcase : generator.pick(one.folders)
             let id = try one.mailbox.saveDocument(
@@ -112,6 +118,12 @@ extension SandboxLife {
         case 78..<82 where hasAlarm:
             try one.mailbox.snoozeAlarm(of: id, until: server.options.clock() + 600_000)
             return "snooze alarm of \(id)"
+        case 82..<86:
+            let isFixed = try generator.chance(50) ? one.mailbox.fixEndTime(of: id) : one.mailbox.fixPriority(of: id)
+            return "fix \(id)\(isFixed ? "" : " (in order)")"
+        case 86..<89:
+            let isFixed = try one.mailbox.fixTimeZones(["Old/Zone": "Europe/Berlin"], of: id)
+            return "fix time zone of \(id)\(isFixed ? "" : " (in order)")"
         default: return try arrange(id, row.type, &one)
         }
     }
@@ -123,6 +135,8 @@ extension SandboxLife {
         if generator.chance(40) { new.attendees = [text.address(), text.address()] }
         if generator.chance(40) { new.alarm = Int64(generator.number(1...6)) * 5 }
         if generator.chance(15) { new.isTask = true }
+        if generator.chance(30) { new.priority = generator.pick([0, 1, 5]) }
+        if generator.chance(30) { new.zone = "Old/Zone" }
         guard generator.chance(30) else { return new }
         new.days = generator.number(2...10)
         let day = new.start + Int64(generator.number(0...(new.days - 1))) * CalendarText.day

@@ -133,10 +133,17 @@ extension SandboxLife {
             try one.mailbox.createFolderPath(path)
             try Self.refresh(&one)
             return "create folders \(path)"
-        case 60..<75:
+        case 60..<72:
             try one.mailbox.renameFolder(id, to: newName("renamed"))
             return "rename folder \(id)"
-        case 75..<85:
+        case 72..<77:
+            let above = try one.mailbox.path(ofFolder: generator.pick(one.folders)) ?? ""
+            let path = (generator.chance(50) ? above : "") + "/" + newName("path") + "/" + newName("renamed")
+            let mailbox = one.mailbox
+            let done = try refusable("rename folder \(id) to \(path)") { try mailbox.renameFolder(id, toPath: path) }
+            try Self.refresh(&one)
+            return done
+        case 77..<85:
             try one.mailbox.setColor(Int64(generator.number(0...9)), of: [id], type: .folder)
             return "colour folder \(id)"
         default:

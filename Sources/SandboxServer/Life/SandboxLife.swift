@@ -27,6 +27,7 @@ public struct SandboxLife {
         var folders: [Int64] = []
         var contacts: [Int64] = []
         var documents: [Int64] = []
+        var links: [Int64] = []
         var notes: [Int64] = []
         var chats: [Int64] = []
         var appointments: [Int64] = []
@@ -82,6 +83,7 @@ public struct SandboxLife {
             case .folder where item.id > 255: fresh.folders.append(item.id)
             case .contact: fresh.contacts.append(item.id)
             case .document: fresh.documents.append(item.id)
+            case .link: fresh.links.append(item.id)
             case .note: fresh.notes.append(item.id)
             case .chat: fresh.chats.append(item.id)
             case .appointment, .task: fresh.appointments.append(item.id)

@@ -19,7 +19,7 @@ extension Change {
         try AppointmentTable.appointments.item(uid: uid, mailbox: mailbox, in: database).flatMap { try find($0) }
     }
 
-    fileprivate func calendarItem(_ id: Int64) throws -> ItemRow {
+    func calendarItem(_ id: Int64) throws -> ItemRow {
         let row = try item(id)
         guard row.type == .appointment || row.type == .task else { throw failure(.refused, "item \(id) is no appointment or task") }
         return row
@@ -57,7 +57,7 @@ extension Change {
     }
 
     /// Edits the metadata of a calendar item; an edit that changes nothing leaves the row alone.
-    fileprivate func editCalendarItem(_ old: ItemRow, _ edit: (inout MetadataDictionary) -> Void) throws {
+    func editCalendarItem(_ old: ItemRow, _ edit: (inout MetadataDictionary) -> Void) throws {
         var metadata = try MetadataDictionary(parsing: old.metadata)
         let before = metadata
         edit(&metadata)

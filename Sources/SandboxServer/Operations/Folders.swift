@@ -34,6 +34,20 @@ extension Change {
         return row
     }
 
+    /// The folders along an absolute path, the missing ones made; `view` is the last one's.
+    fileprivate func makeFolders(_ names: [String], view: ItemType?) throws -> [FolderSegment] {
+        var parent = FolderID.userRoot
+        return try names.enumerated().map { place, name in
+            let row = try state.child(named: name, of: parent)?.row
+                ?? makeFolder(NewFolder(name: name, parentID: parent, view: place == names.count - 1 ? view : nil))
+            var segment = FolderSegment()
+            segment.id = Int32(row.id)
+            segment.uuid = row.uuid.map { LogText($0) }
+            parent = row.id
+            return segment
+        }
+    }
+
     /// Gives a folder a name and a parent.
     func rename(_ id: Int64, to name: String, parent: Int64) throws {
         let old = try folder(id)
@@ -112,27 +126,26 @@ extension SandboxMailbox {
         try server.change(mailboxID) { change in
             let names = path.split(separator: "/").map(String.init)
             guard !names.isEmpty else { throw change.failure(.invalidName, "\"\(path)\" is no path") }
-            var parent = FolderID.userRoot
-            var segments: [FolderSegment] = []
-            for (place, name) in names.enumerated() {
-                var segment = FolderSegment()
-                if let known = change.state.child(named: name, of: parent) {
-                    segment.id = Int32(known.row.id)
-                    segment.uuid = known.row.uuid.map { LogText($0) }
-                } else {
-                    let row = try change.makeFolder(
-                        NewFolder(name: name, parentID: parent, view: place == names.count - 1 ? view : nil))
-                    segment.id = Int32(row.id)
-                    segment.uuid = row.uuid.map { LogText($0) }
-                }
-                parent = Int64(segment.id)
-                segments.append(segment)
-            }
             var logged = CreateFolderPath()
             logged.path = LogText("/" + names.joined(separator: "/"))
             logged.defaultView = view.map { Int8($0.rawValue) } ?? -1
-            logged.folders = segments
-            return (parent, Logged(.createFolderPath(logged)))
+            logged.folders = try change.makeFolders(names, view: view)
+            return (Int64(logged.folders[names.count - 1].id), Logged(.createFolderPath(logged)))
+        }
+    }
+
+    /// Gives a folder an absolute path, and creates what is missing of that above it.
+    public func renameFolder(_ id: Int64, toPath path: String) throws {
+        try server.change(mailboxID) { change in
+            var names = path.split(separator: "/").map(String.init)
+            guard let name = names.popLast() else { throw change.failure(.invalidName, "\"\(path)\" is no path") }
+            var logged = RenameItemPath()
+            logged.itemID = Int32(id)
+            logged.path = LogText("/" + (names + [name]).joined(separator: "/"))
+            logged.parents = try change.makeFolders(names, view: nil)
+            logged.itemType = Int8(try change.folder(id).row.type.rawValue)
+            try change.rename(id, to: name, parent: logged.parents.last.map { Int64($0.id) } ?? FolderID.userRoot)
+            return ((), Logged(.renameItemPath(logged)))
         }
     }
 

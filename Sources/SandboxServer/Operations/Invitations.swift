@@ -19,6 +19,10 @@ public struct NewAppointment: Hashable, Sendable {
     public var attendees: [String]
     /// Minutes before the start; nil = no alarm.
     public var alarm: Int64?
+    /// 1 (highest) to 9, or 0, which means none; nil = not said.
+    public var priority: Int?
+    /// The time zone that it was made in, such as `Europe/Berlin`; nil = UTC. Times are those of UTC all the same.
+    public var zone: String?
     /// A task, not an appointment.
     public var isTask: Bool
     /// Days that differ from the series.
@@ -66,6 +70,16 @@ public struct NewAppointment: Hashable, Sendable {
 
     /// The start of the first day or its alarm, milliseconds.
     var firstMoment: Int64 { start - (alarm ?? 0) * 60_000 }
+
+    /// The zones as the metadata have them: numbered, and the name of each.
+    var zones: MetadataDictionary {
+        var zones = MetadataDictionary()
+        if let zone {
+            zones["#0"] = .dictionary(.zone(zone))
+            zones[zone] = .integer(0)
+        }
+        return zones
+    }
 }
 
 /// One invitation: the dictionary that the log and the item's metadata hold, and the message that brought it.
@@ -125,7 +139,8 @@ struct Invitation {
         map["rsvp"] = .string("false")
         map["tr"] = .string("O")
         map["noidxmm"] = .string("true")
-        map["tzm"] = .dictionary(MetadataDictionary())
+        map["tzm"] = .dictionary(new.zones)
+        map["prio"] = new.priority.map { .string("\($0)") }
         map["numAt"] = .string("\(new.attendees.count)")
         for (place, address) in new.attendees.enumerated() { map["at\(place)"] = .dictionary(attendee(address, status: "NE")) }
         if !new.attendees.isEmpty {
@@ -229,7 +244,7 @@ extension MetadataDictionary {
         self["aps"] = .integer(new.firstMoment)
         self["ape"] = .integer(new.end)
         self["nc"] = .integer(Int64(invitations.count))
-        self["tzm"] = .dictionary(MetadataDictionary())
+        self["tzm"] = .dictionary(new.zones)
         if dictionary("rl") == nil {
             var replies = MetadataDictionary()
             replies["n"] = .integer(0)
@@ -286,6 +301,18 @@ enum CalendarText {
     static func utc(_ milliseconds: Int64) -> String {
         let text = SandboxServer.generalizedTime(milliseconds)
         return text.prefix(8) + "T" + text.dropFirst(8)
+    }
+
+    /// The time of a text such as `20261124T093000Z`, in milliseconds; nil for another text.
+    static func milliseconds(_ text: String) -> Int64? {
+        let digits = text.utf8.filter { (48...57).contains($0) }.map { Int64($0) - 48 }
+        guard digits.count == 14, text.hasSuffix("Z") else { return nil }
+        func number(_ from: Int, _ to: Int) -> Int64 { digits[from..<to].reduce(0) { $0 * 10 + $1 } }
+        // Days since 1970, counted in years that begin in March.
+        let month = number(4, 6)
+        let year = number(0, 4) - (month <= 2 ? 1 : 0)
+        let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * ((month + 9) % 12) + 2) / 5 + number(6, 8) - 719_469
+        return (days * 86400 + number(8, 10) * 3600 + number(10, 12) * 60 + number(12, 14)) * 1000
     }
 
     /// `2026-11-24 09:30:00.0`, as the table `appointment` has it.

@@ -12,7 +12,7 @@ extension Change {
     /// version, of a calendar item without an invitation, and of types that nobody writes, a follower learns by a scan.
     static func hasRecord(_ item: NewItem) -> Bool {
         switch item.row.type {
-        case .folder, .searchFolder, .mountpoint, .message, .chat, .contact, .note, .comment: true
+        case .folder, .searchFolder, .mountpoint, .message, .chat, .contact, .note, .comment, .link: true
         case .document: RestoredVersions(of: item) != nil
         case .appointment, .task: !item.row.map.invitations.isEmpty
         default: false
@@ -29,6 +29,7 @@ extension Change {
         case .comment: comment(row, metadata)
         case .searchFolder: search(row, metadata)
         case .mountpoint: mountpoint(row, metadata)
+        case .link: link(row, metadata)
         case .appointment, .task: calendarItem(row, metadata, blob)
         default: message(row, blob)
         }

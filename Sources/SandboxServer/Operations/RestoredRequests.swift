@@ -63,7 +63,7 @@ extension SandboxMailbox {
 
     /// Names of flags and tags that the record of a creation does not have.
     private func flagsToLog(of row: ItemRow) -> [LogText] {
-        guard [.contact, .note, .comment].contains(row.type) else { return [] }
+        guard [.contact, .note, .comment, .link].contains(row.type) else { return [] }
         let flags: [(Flags, LogText)] = [
             (.flagged, "\\Flagged"), (.priority, "\\Priority"), (.answered, "\\Answered"), (.forwarded, "\\Forwarded"),
             (.deleted, "\\Deleted"), (.notified, "\\Notified"), (.popped, "\\Popped"),
