@@ -8,7 +8,7 @@ public enum ItemComparison {
     /// must complete, a mark of the account names the item.
     ///
     /// - Parameter isRestored: whether a restore made the item: of a copy's uuid, and that copies name no recipients, no record of an
-    ///   item's creation tells, nor when a document was locked.
+    ///   item's creation tells, nor when a document was locked and that an invitation was processed.
     public static func differences(expected: ItemState, found: ItemState, marks: [Mark], isRestored: Bool = false) -> [String] {
         let what = "\(expected.row.type.name) \(expected.row.id)"
         var differences: [String] = []
@@ -21,7 +21,8 @@ public enum ItemComparison {
         // Conversations have no record of their own.
         if left.row.type == .conversation { left.row = right.row }
         if isRestored {
-            left.updateMetadata { $0["lt"] = right.metadata["lt"] }
+            left.copyMetadata(["lt", "ais"], from: right)
+            left.row.flags.formUnion(right.row.flags.intersection(.invite))
             if ![.document, .comment].contains(left.row.type), !left.row.type.isContainer {
                 left.row.uuid = right.row.uuid
                 left.row.recipients = right.row.recipients
@@ -29,6 +30,7 @@ public enum ItemComparison {
         }
         let isGuess = found.doubts.contains { $0.hasPrefix("metadata:") }
         switch left.row.type {
+        case .message where isGuess: left.copyMetadata(["ais"], from: right)
         case .contact where isGuess:
             left.copyMetadata(["att"], from: right)
         case .appointment where isGuess, .task where isGuess:

@@ -18,6 +18,14 @@ final class DerivedMailbox: MailboxView {
 
     var living: [ItemState] { states.values.filter { !$0.deleted } }
 
+    /// The content of a message with a calendar part, which says what item it changes.
+    private func invitation(_ operation: RedoLog.Operation, in file: LogFile) throws -> AppliedContent? {
+        guard case .createMessage(let message) = operation, !message.noICal, let body = message.body else { return nil }
+        let summary = MessageSummary(bytes: try file.read(at: body.offset, count: Int(body.length)))
+        guard summary.hasCalendar, let id = BlobID(message.digest?.string ?? "") else { return nil }
+        return AppliedContent(blob: BlobReference(id: id, size: message.size, stored: 0), summary: summary)
+    }
+
     func item(_ id: Int64) throws -> ItemState? { states[id] }
     func forEachItem(inFolder id: Int64, _ body: (ItemState) throws -> Void) throws {
         for state in living where state.row.folderID == id { try body(state) }
@@ -27,11 +35,11 @@ final class DerivedMailbox: MailboxView {
     }
     func forEachItem(_ body: (ItemState) throws -> Void) throws { for state in living { try body(state) } }
 
-    func apply(_ record: Record, bodies: [String: (Body, LogFile)]) throws {
+    func apply(_ record: Record, in file: LogFile) throws {
         var change = MailboxChange(
             view: self, life: life, time: record.header.timestamp, change: Int64(record.header.changeID),
             hasDumpster: entry["zimbraDumpsterEnabled"] == "TRUE", retention: Retention(of: entry))
-        try change.apply(record.operation)
+        try change.apply(record.operation, content: try invitation(record.operation, in: file))
         life = change.life
         #expect(change.unapplied == [])
         for state in change.states { states[state.row.id] = state }
@@ -41,15 +49,15 @@ final class DerivedMailbox: MailboxView {
 /// Derives all mailboxes of a server from its log; system folders come from the mailboxes' first rows.
 func derive(_ test: TestServer) throws -> [Int64: DerivedMailbox] {
     var mailboxes: [Int64: DerivedMailbox] = [:]
-    var open: [TransactionID: Record] = [:]
-    for (record, _) in try test.records() {
+    var open: [TransactionID: (record: Record, file: LogFile)] = [:]
+    for (record, file) in try test.records() {
         switch record.role {
-        case .start: open[record.header.transaction] = record
+        case .start: open[record.header.transaction] = (record, file)
         case .abort: open[record.header.transaction] = nil
         case .checkpoint: break
         case .commit:
             let removed = open.removeValue(forKey: record.header.transaction)
-            let start = try #require(removed)
+            let (start, file) = try #require(removed)
             #expect(record.header.mailboxID == start.header.mailboxID)
             let id = start.header.mailboxID
             guard id > 0 else { continue }
@@ -58,7 +66,7 @@ func derive(_ test: TestServer) throws -> [Int64: DerivedMailbox] {
                 let entry = try test.server.findAccount(account) ?? AccountEntry(id: account, name: account)
                 mailboxes[id] = DerivedMailbox(account: entry, id: id)
             }
-            try mailboxes[id]?.apply(start, bodies: [:])
+            try mailboxes[id]?.apply(start, in: file)
             if case .deleteMailbox = start.operation { mailboxes[id] = nil }
         }
     }

@@ -22,10 +22,25 @@ extension MailboxChange {
     }
 
     /// The calendar item that a delivered invitation created.
-    mutating func createCalendarItem(ofMessage message: CreateMessage) throws {
+    mutating func createCalendarItem(ofMessage message: CreateMessage, _ request: CalendarRequest?) throws {
         try putCalendarItem(
             Int64(message.calendarItemID), folder: Int64(message.folderID), invites: [], flags: [], tags: nil,
-            type: message.folderID == 15 ? .task : .appointment)
+            type: message.folderID == 15 ? .task : .appointment, named: request)
+    }
+
+    /// A delivered invitation changes the item that has its UID, which the log does not name (7.3.4). Returns whether there is one.
+    mutating func changeCalendarItem(by request: CalendarRequest) throws -> Bool {
+        let items = try ids { ($0.row.type == .appointment || $0.row.type == .task) && $0.metadata.string("u") == request.uid }
+        for id in items {
+            let seconds = self.seconds
+            try edit(id, content: true) { state in
+                state.row.date = seconds
+                if request.method != "CANCEL", request.instance == nil, let summary = request.summary { state.row.subject = summary }
+                if !state.doubts.contains(Self.calendarDoubt) { state.doubts.append(Self.calendarDoubt) }
+            }
+            markCalendarItem(id)
+        }
+        return !items.isEmpty
     }
 
     /// The item must be completed by a look at the server.
@@ -50,7 +65,8 @@ extension MailboxChange {
     }
 
     private mutating func putCalendarItem(
-        _ id: Int64, folder: Int64, invites: [String?], flags: Flags, tags: [String]?, type: ItemType? = nil
+        _ id: Int64, folder: Int64, invites: [String?], flags: Flags, tags: [String]?, type: ItemType? = nil,
+        named request: CalendarRequest? = nil
     ) throws {
         // One that cannot be read is left to the look at the server that the mark asks for.
         let invites = invites.compactMap { try? MetadataDictionary(parsing: $0) }.filter { !$0.isEmpty }
@@ -68,9 +84,9 @@ extension MailboxChange {
             state.row.tags = tags ?? []
         }
         state.row.date = seconds
-        if let summary = map.string("n") { state.row.subject = summary }
+        if let summary = map.string("n") ?? request?.summary { state.row.subject = summary }
         state.updateMetadata { metadata in
-            metadata["u"] = map["u"] ?? metadata["u"]
+            metadata["u"] = map["u"] ?? request.map { .string($0.uid) } ?? metadata["u"]
             if !invites.isEmpty { metadata.setInvites(tags == nil ? metadata.invites.replacing(invites) : invites) }
         }
         if !state.doubts.contains(Self.calendarDoubt) { state.doubts.append(Self.calendarDoubt) }

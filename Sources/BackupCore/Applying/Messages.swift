@@ -17,6 +17,8 @@ public struct AppliedContent: Sendable {
 
 /// Messages, drafts and chats (formats/zimbra-redolog.md, section 7.3).
 extension MailboxChange {
+    private static let invitationDoubt = "metadata: which calendar items an invitation made or changed is not in the log"
+
     mutating func createMessage(_ message: CreateMessage, type: ItemType, content: AppliedContent?) throws {
         let id = Int64(message.itemID)
         let logged = Flags(rawValue: Int64(message.flags))
@@ -33,8 +35,13 @@ extension MailboxChange {
         if message.calendarItemID != 0 {
             state.row.folderID = FolderID.inbox
             state.doubts.append("folder: the log gives the calendar's folder for an invitation; Inbox is the best guess")
-            try createCalendarItem(ofMessage: message)
+            state.doubts.append(Self.invitationDoubt)
+            try createCalendarItem(ofMessage: message, content?.summary?.calendar)
             mark("an invitation's own folder is not in the log", candidates: [id, Int64(message.calendarItemID)])
+        } else if !message.noICal, type == .message, let request = content?.summary?.calendar, request.changesItems,
+            try changeCalendarItem(by: request)
+        {
+            state.doubts.append(Self.invitationDoubt)
         }
         try joinConversation(&state, message)
         put(touching: state, content: true)

@@ -42,6 +42,8 @@ enum GMime {
     struct Structure {
         var hasAttachments = false
         var hasCalendar = false
+        /// The text of the first calendar part.
+        var calendar = ""
         /// The text of the first text part, undecodable bytes repaired.
         var text = ""
         var isHTML = false
@@ -100,7 +102,15 @@ enum GMime {
         let subtype = g_mime_content_type_get_media_subtype(type).map { String(cString: $0).lowercased() } ?? "plain"
         if media == "multipart" { return }
         let disposition = g_mime_object_get_disposition(part).map { String(cString: $0).lowercased() }
-        if media == "text", subtype == "calendar" { structure.hasCalendar = true }
+        if media == "text", subtype == "calendar" {
+            structure.hasCalendar = true
+            if structure.calendar.isEmpty, g_type_check_instance_is_a(UnsafeRawPointer(part), g_mime_text_part_get_type()) != 0,
+                let text = g_mime_text_part_get_text(part)
+            {
+                defer { g_free(text) }
+                structure.calendar = String(cString: text)
+            }
+        }
         if media == "text", disposition != "attachment" {
             let isHTML = subtype == "html"
             guard subtype == "plain" || isHTML, !hasText || (structure.isHTML && !isHTML),

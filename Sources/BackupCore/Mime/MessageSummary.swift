@@ -42,6 +42,8 @@ public struct MessageSummary: Hashable, Sendable {
     public var flags: Flags
     /// Whether it has a calendar part.
     public var hasCalendar: Bool
+    /// What the calendar part asks for; nil where there is none, or none that names an item.
+    public var calendar: CalendarRequest?
     /// Without angle brackets.
     public var messageID: String?
     /// Ids of In-Reply-To and References, nearest first, without angle brackets, at most 64.
@@ -94,6 +96,7 @@ public struct MessageSummary: Hashable, Sendable {
         let structure = GMime.structure(of: UnsafeRawBufferPointer(rebasing: bytes.prefix(header.bodyOffset + body.count)))
         if structure.hasAttachments { flags.insert(.attached) }
         hasCalendar = structure.hasCalendar
+        calendar = structure.hasCalendar ? CalendarRequest(structure.calendar) : nil
         fragment = Fragment.make(structure.isHTML ? Fragment.withoutTags(structure.text) : structure.text)
     }
 

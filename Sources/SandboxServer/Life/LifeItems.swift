@@ -87,6 +87,7 @@ extension SandboxLife {
 
     mutating func calendar(_ one: inout Known) throws -> String {
         let choice = generator.number(0...99)
+        if choice < 10 { return try invite(&one) }
         if one.appointments.isEmpty || choice < 35 {
             let new = appointment(uid: newName("uid"))
             let tags = one.tags.isEmpty || generator.chance(70) ? [] : [generator.pick(one.tags)]
@@ -126,6 +127,20 @@ extension SandboxLife {
             return "fix time zone of \(id)\(isFixed ? "" : " (in order)")"
         default: return try arrange(id, row.type, &one)
         }
+    }
+
+    /// An invitation comes by mail: a new one, a new version of one, or one that is taken back.
+    private mutating func invite(_ one: inout Known) throws -> String {
+        let known = try one.appointments.isEmpty ? nil : one.mailbox.item(generator.pick(one.appointments))
+        let isKnown = generator.chance(50)
+        var new = appointment(uid: known.flatMap { isKnown ? $0.map.string("u") : nil } ?? newName("uid"))
+        new.isTask = new.isTask && !isKnown
+        new.attendees = [one.account]
+        let isOff = generator.chance(25)
+        let bytes = new.invitation(from: text.address(), cancelling: isOff)
+        one.messages.append(try server.deliver(bytes, to: [one.account])[0].itemID)
+        try Self.refresh(&one)
+        return "deliver \(isOff ? "cancellation" : "invitation") \(new.uid)"
     }
 
     private mutating func appointment(uid: String) -> NewAppointment {

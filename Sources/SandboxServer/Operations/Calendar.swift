@@ -15,7 +15,7 @@ extension Change {
     }
 
     /// The item that has a UID.
-    fileprivate func calendarItem(uid: String) throws -> ItemRow? {
+    func calendarItem(uid: String) throws -> ItemRow? {
         try AppointmentTable.appointments.item(uid: uid, mailbox: mailbox, in: database).flatMap { try find($0) }
     }
 
@@ -26,7 +26,7 @@ extension Change {
     }
 
     /// Writes an appointment whole, new or in place of the one with its UID. `flags` and `tags`: nil = as they are.
-    fileprivate func put(
+    func put(
         _ new: NewAppointment, _ invitations: [Invitation], over old: ItemRow?, folder: Int64, flags: Flags?, tags: [String]?
     ) throws -> ItemRow {
         guard try self.folder(folder).row.type == .folder else { throw failure(.refused, "item \(folder) holds no appointments") }

@@ -51,6 +51,12 @@ extension Change {
         try place(mail.blob, in: &row)
         mail.summary.fill(&row)
         let threading = try thread(&row, mail.summary)
+        var calendar: MailedItem?
+        if mail.countsAsNew, mail.summary.hasCalendar, !isJunk {
+            row.flags.insert(.invite)
+            calendar = try mail.summary.calendar.flatMap { try take($0) }
+            if let calendar { row.link(to: calendar.row.id) }
+        }
         try insert(row)
         if mail.countsAsNew { state.newMessages += 1 }
 
@@ -62,11 +68,16 @@ extension Change {
         message.size = mail.blob.size
         message.itemID = Int32(id)
         message.folderID = Int32(mail.folder)
+        if let calendar, calendar.isNew {
+            message.calendarItemID = Int32(calendar.row.id)
+            message.folderID = Int32(calendar.row.folderID ?? 0)
+        }
         message.conversationID = mail.type == .chat ? 0 : Int32(threading.conversation)
         message.conversationFirstMessageID = mail.type == .chat ? 0 : Int32(threading.firstMessage)
         message.mergedConversationIDs = threading.merged.map { Int32($0) }
         message.flags = Int32(logged.rawValue)
-        message.noICal = mail.type == .chat || mail.flags.contains(.draft)
+        let isProcessed = mail.countsAsNew && !isJunk || !mail.summary.hasCalendar
+        message.noICal = mail.type == .chat || mail.flags.contains(.draft) || !isProcessed
         message.tags = mail.tags.map { LogText($0) }
         message.path = LogText(mail.blob.path.string)
         var body: LoggedBody?
@@ -187,6 +198,11 @@ extension SandboxServer {
                 }
             }
             return try targets.map { target in
+                // An answer is taken in before its message.
+                if let request = summary.calendar, request.method == "REPLY", let attendee = request.attendees.first {
+                    let account = try openMailbox(target.address)
+                    try account.replyArrived(uid: request.uid, from: attendee.address, status: attendee.status)
+                }
                 let id = try change(target.mailbox, transaction: first) { change in
                     var mail = NewMail(blob: blob, summary: summary, date: date ?? change.time, flags: .unread)
                     mail.recipient = target.address

@@ -3,7 +3,8 @@ import RedoLog
 
 /// The records of items that come from a backup: what a client sends to make them, as the real server logs it.
 ///
-/// No record tells what a draft answers (`d`), nor which calendar items an invitation made (`ais`, `cif`).
+/// No record tells what a draft answers (`d`), nor that an invitation was processed (`\\Invite`, `ais`, `cif`): a message that comes
+/// again must not touch the calendar.
 extension Change {
     /// Whether records can make such an item.
     ///
@@ -128,7 +129,7 @@ extension Change {
         message.mergedConversationIDs = []
         let flags = row.flags.subtracting(Flags.system.subtracting([.fromMe, .draft, .post]))
         message.flags = Int32(flags.union(row.unread ?? 0 > 0 ? .unread : []).rawValue)
-        message.noICal = !row.flags.contains(.invite)
+        message.noICal = true
         message.tags = row.tags.map { LogText($0) }
         message.path = LogText(blob?.path.string ?? "")
         message.bodyType = 1
