@@ -35,7 +35,14 @@ extension MailboxChange {
             let seconds = self.seconds
             try edit(id, content: true) { state in
                 state.row.date = seconds
-                if request.method != "CANCEL", request.instance == nil, let summary = request.summary { state.row.subject = summary }
+                if request.method != "CANCEL", request.instance == nil, let summary = request.summary {
+                    state.row.subject = summary
+                    state.updateMetadata { metadata in
+                        guard var series = metadata.dictionary("inv0"), series["rid"] == nil else { return }
+                        series["n"] = .string(summary)
+                        metadata["inv0"] = .dictionary(series)
+                    }
+                }
                 if !state.doubts.contains(Self.calendarDoubt) { state.doubts.append(Self.calendarDoubt) }
             }
             markCalendarItem(id)
