@@ -7,8 +7,9 @@ public enum ItemComparison {
     /// conversations. What the state itself calls a guess may differ where its doubt says so and, for what a look at the server
     /// must complete, a mark of the account names the item.
     ///
-    /// - Parameter isRestored: whether a restore made the item: of a copy's uuid, and that copies name no recipients, no record of an
-    ///   item's creation tells, nor when a document was locked and that an invitation was processed.
+    /// - Parameter isRestored: whether a restore made the item. No record of an item's creation tells of a copy's uuid, nor that
+    ///   copies name no recipients, nor when a document was locked and that an invitation was processed. A draft or chat that was
+    ///   saved again under another name of its account keeps the first sender in its row, and a restore keeps the row.
     public static func differences(expected: ItemState, found: ItemState, marks: [Mark], isRestored: Bool = false) -> [String] {
         let what = "\(expected.row.type.name) \(expected.row.id)"
         var differences: [String] = []
@@ -23,6 +24,7 @@ public enum ItemComparison {
         if isRestored {
             left.copyMetadata(["lt", "ais"], from: right)
             left.row.flags.formUnion(right.row.flags.intersection(.invite))
+            if left.row.type == .chat || left.row.flags.contains(.draft) { left.row.sender = right.row.sender }
             if ![.document, .comment].contains(left.row.type), !left.row.type.isContainer {
                 left.row.uuid = right.row.uuid
                 left.row.recipients = right.row.recipients

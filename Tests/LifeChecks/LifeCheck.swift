@@ -7,8 +7,8 @@ import SystemPackage
 /// A seeded life of a server, backed up and compared with what its tables held at random moments.
 ///
 /// The proof of a backup: the mailboxes selected from the history as of each moment are the tables as they were noted then, and
-/// restored into a new account they are the same mailbox under other ids. What such a restore does is in the server's log, too: whoever
-/// follows that has the new account as its tables are.
+/// restored into a new account they are the same mailbox under other ids. What such a restore does is in the server's log, too:
+/// whoever follows that has the new account as its tables are.
 public struct LifeCheck: Sendable {
     /// What came of it.
     public struct Outcome: Sendable {

@@ -50,7 +50,8 @@ struct CompletionShellTests {
             "zxbackup doUndelete bob@example.com \"27/02/2014 00:00:00\" l",
             "zxbackup doUndelete bob@example.com \"27/02/2014 00:00:00\" last "
         ),
-        ("zxbackup --config zx", "zxbackup --config zxbackup.yaml "), ("zxbackup --config=zx", "zxbackup --config=zxbackup.yaml "),
+        ("zxbackup --config zx", "zxbackup --config zxbackup.yaml "),
+        ("zxbackup --config=zx", "zxbackup --config=zxbackup.yaml "),
         ("zxbackup getItem bob 1 backup_path ser", "zxbackup getItem bob 1 backup_path server/"),
         ("zxbackup getItem bob 1 --backup_path=ser", "zxbackup getItem bob 1 --backup_path=server/"),
         ("zxbackup getMap \"a f", "zxbackup getMap \"a file\" "),
@@ -68,8 +69,9 @@ struct CompletionShellTests {
         let terminal = try Terminal(
             kind.command, in: place.folder.string,
             environment: [
-                "PATH": BuiltProgram.url.deletingLastPathComponent().path + ":" + others, "HOME": place.folder.string, "TERM": "xterm",
-                "LANG": "C.UTF-8"
+                "PATH": BuiltProgram.url.deletingLastPathComponent().path + ":" + others, "HOME": place.folder.string,
+                "TERM": "xterm",
+                "LANG": "C.UTF-8",
             ], setUp: kind.setUp)
         for (typed, expected) in Self.lines {
             try terminal.type(typed + "\t\u{07}")
@@ -79,15 +81,23 @@ struct CompletionShellTests {
         }
     }
 
-    @Test("bash completes a line that is typed", .enabled(if: Terminal.hasShell("bash"), "bash is not installed"))
+    @Test(
+        "bash completes a line that is typed",
+        .enabled(if: Terminal.hasShell("bash"), "bash is not installed, or there are no terminals"))
     func bash() throws { try expectCompletes(.bash) }
 
-    @Test("zsh completes a line that is typed", .enabled(if: Terminal.hasShell("zsh"), "zsh is not installed"))
+    @Test(
+        "zsh completes a line that is typed",
+        .enabled(if: Terminal.hasShell("zsh"), "zsh is not installed, or there are no terminals"))
     func zsh() throws { try expectCompletes(.zsh) }
 
-    @Test("zsh finds the script among those for all users", .enabled(if: Terminal.hasShell("zsh"), "zsh is not installed"))
+    @Test(
+        "zsh finds the script among those for all users",
+        .enabled(if: Terminal.hasShell("zsh"), "zsh is not installed, or there are no terminals"))
     func zshForAll() throws { try expectCompletes(.zshForAll) }
 
-    @Test("fish completes a line that is typed", .enabled(if: Terminal.hasShell("fish"), "fish is not installed"))
+    @Test(
+        "fish completes a line that is typed",
+        .enabled(if: Terminal.hasShell("fish"), "fish is not installed, or there are no terminals"))
     func fish() throws { try expectCompletes(.fish) }
 }

@@ -1,13 +1,20 @@
 import Foundation
+import Glibc
 
 /// A shell at a terminal of its own, at which a test types.
 final class Terminal {
     /// `script` gives it the terminal.
     private static let script = "/usr/bin/script"
-    /// Whether it and the shell are installed.
+    /// Whether the machine gives out terminals: a container without devpts does not.
+    private static let hasTerminals: Bool = {
+        let descriptor = open("/dev/ptmx", O_RDWR | O_NOCTTY)
+        if descriptor >= 0 { close(descriptor) }
+        return descriptor >= 0
+    }()
+    /// Whether it and the shell are installed, and there are terminals.
     static func hasShell(_ name: String) -> Bool {
         func isThere(_ path: String) -> Bool { FileManager.default.isExecutableFile(atPath: path) }
-        return isThere(script) && ["/bin/", "/usr/bin/", "/usr/local/bin/"].contains { isThere($0 + name) }
+        return hasTerminals && isThere(script) && ["/bin/", "/usr/bin/", "/usr/local/bin/"].contains { isThere($0 + name) }
     }
 
     private let process = Process()
