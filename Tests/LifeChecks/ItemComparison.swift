@@ -24,6 +24,8 @@ public enum ItemComparison {
         if isRestored {
             left.copyMetadata(["lt", "ais"], from: right)
             left.row.flags.formUnion(right.row.flags.intersection(.invite))
+            // A copy has its source's version number without the flag, which making that many versions sets.
+            if left.row.type == .document, !right.row.flags.contains(.versioned) { left.row.flags.remove(.versioned) }
             if left.row.type == .chat || left.row.flags.contains(.draft) { left.row.sender = right.row.sender }
             if ![.document, .comment].contains(left.row.type), !left.row.type.isContainer {
                 left.row.uuid = right.row.uuid
