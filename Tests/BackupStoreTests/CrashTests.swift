@@ -151,6 +151,35 @@ struct CrashTests {
         return true
     }
 
+    @Test("R5: the marks of an account without any state outlive a power failure after the checkpoint", arguments: [true, false])
+    func marksOfAnEmptyAccount(reliableSyncfs: Bool) throws {
+        let store = try StoreOnDisk(reliableSyncfs: reliableSyncfs)
+        let writer = try store.open()
+        try writer.append(StoreTransaction(account: account, time: 1, marks: [Mark(reason: "doubt", time: 1)]))
+        try writer.commit()
+        try writer.checkpoint()
+        store.crash(writer)
+        #expect(store.files("accounts/\(account)/account_stat-").count == 1)
+    }
+
+    @Test("R2: an expired day's folder that a process made and did not sync is made durable by the next one")
+    func unsyncedDay() throws {
+        let store = try StoreOnDisk(reliableSyncfs: false)
+        var writer = try store.open()
+        let blob = try writer.stageBlob(Array("Subject: Old\r\n\r\n".utf8))
+        try writer.append(message(257, time: 1, change: 1, blob: blob))
+        try writer.commit()
+        let gone = try writer.removeHistories([.item(account: account, id: 257)], time: 2)
+        store.disk.failing = { $0 == "sync expired/" ? .ioError : nil }
+        #expect(throws: StoreError.self) { _ = try writer.expireBlobs(gone, day: "2026-11-26") }
+        store.disk.failing = nil
+        store.crash(writer, .everything)
+        writer = try store.open()
+        #expect(try writer.expireBlobs(gone, day: "2026-11-26") == gone)
+        store.crash(writer)
+        #expect(store.files("expired/2026-11-26/").count == 1)
+    }
+
     @Test("R1: a blob's folder that a process made and did not sync is made durable by the next one")
     func unsyncedFolderOfAnEarlierProcess() throws {
         let folder = TemporaryFolder()

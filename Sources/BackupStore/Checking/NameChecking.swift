@@ -29,7 +29,7 @@ extension CheckRun {
     /// Names outside of `items/` and `expired/`.
     func checkNames() throws {
         for entry in try entries(path.root) {
-            let isKnown = entry.isFolder ? BackupPath.folders.contains(entry.name) : ["zxbackup.json"].contains(entry.name)
+            let isKnown = entry.isFolder ? BackupPath.folders.contains(entry.name) : entry.name == "zxbackup.json"
             if !isKnown, !entry.name.hasPrefix("map_") { unexpected(entry.name) }
         }
         for account in try entries(path.accounts) {

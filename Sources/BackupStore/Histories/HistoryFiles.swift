@@ -195,8 +195,7 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
             let file = try files.open(path.history(key), .update)
             defer { file.close() }
             if let cut { try file.truncate(to: cut.offset) }
-            try file.writeAgain(durableEnd..<max(durableEnd, good))
-            if syncsEach { try file.sync() }
+            try file.writeAgain(durableEnd..<max(durableEnd, good))  // Recovery syncs it, once a history (`makeDurable`).
         }
         guard let cut else { return repair }
         repair.cut = cut.damage

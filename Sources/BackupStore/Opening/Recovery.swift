@@ -80,8 +80,8 @@ struct Recovery<Files: FileSystem> {
             case .line(let key, let bytes):
                 guard let (line, _, next) = HistoryCoding.decode(bytes), line.sequence > floor else { return }
                 var tail: HistoryTail
-                let isNew = tails[key] == nil
-                if let known = tails[key] {
+                let known = tails[key]
+                if let known {
                     tail = known
                 } else {
                     // R12: what is forgotten here is only looked up again.
@@ -102,7 +102,7 @@ struct Recovery<Files: FileSystem> {
                     counts.appended += 1
                     tail = next
                 }
-                if isNew { try histories.makeDurable(key) }
+                if known == nil { try histories.makeDurable(key) }
                 tails[key] = tail
             case .end: counts.transactions += 1
             case .removal(let key):

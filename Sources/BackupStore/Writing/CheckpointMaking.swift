@@ -64,7 +64,6 @@ struct CheckpointMaking<Files: FileSystem> {
         if !batches {
             for (folder, name, stat) in placed { try files.writeDurably(stat.bytes, to: folder.appending(name)) }
             try files.syncFolder(path.accounts)
-            try files.syncFolder(path.root)
         } else {
             for (folder, name, stat) in placed {
                 let file = try files.open(folder.appending(BackupPath.temporaryPrefix + name), .createOrUpdate)
