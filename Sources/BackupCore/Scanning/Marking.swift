@@ -39,6 +39,14 @@ extension RealTimeScanner {
                 + "writes one. Check that the server runs and logs there")
     }
 
+    /// Whether an operation took effect whose end was lost is not known: its account is marked.
+    func report(lostEndOf open: TransactionAssembler.Open, sequence: Int64) throws {
+        let header = open.start.header
+        let reason = "the redo log \(sequence) has lost the end of \(header.code.name), change \(header.changeID)"
+        note("mailbox \(header.mailboxID): \(reason)")
+        try mark(mailbox: header.mailboxID, reason)
+    }
+
     /// A gap or damage is never papered over: every account is marked, and the administrator told.
     func report(_ notice: FollowNotice) throws {
         note(notice.description)

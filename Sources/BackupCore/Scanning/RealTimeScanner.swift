@@ -88,6 +88,8 @@ final class RealTimeScanner {
             if pending >= Self.groupSize || pending > 0 && ContinuousClock.now - groupBegan >= Self.groupTime { try commit() }
         case .repeatedEnd(_, mailboxID: let mailbox, committed: _):
             try mark(mailbox: mailbox, Self.repeatedReason)
+        case .lostEnd(let open, let sequence):
+            try report(lostEndOf: open, sequence: sequence)
         case .notice(let notice):
             try report(notice)
         case .caughtUp:

@@ -47,6 +47,7 @@ public final class LogFollower {
     private var phase: Phase
     private var current: Current?
     private var assembler = TransactionAssembler()
+    private var lostEnds = LostEnds()
     private var queue: [Follow] = []
     /// The position before the notices in the queue.
     private var positionBeforeQueue: LogPosition?
@@ -83,7 +84,7 @@ public final class LogFollower {
         while true {
             switch try follower.next() {
             case .caughtUp: return try follower.position()
-            case .transaction, .repeatedEnd, .notice: continue
+            case .transaction, .repeatedEnd, .lostEnd, .notice: continue
             }
         }
     }
@@ -151,8 +152,12 @@ public final class LogFollower {
         switch try current.reader.next() {
         case .record(let record):
             let outcome = assembler.feed(record, in: current.file, isUnproven: current.hasSeenGarbage)
+            let lost = lostEnds.find(record, in: assembler)
             if record.end <= current.silentUntil { return .some(nil) }
-            return .some(follow(record, outcome, in: current))
+            let follow = follow(record, outcome, in: current)
+            guard let lost else { return .some(follow) }
+            if let follow { try enqueue(follow) }
+            return .some(.lostEnd(lost, sequence: current.header.sequence))
         case .garbage(let offset, let length):
             if offset + length <= current.silentUntil { return .some(nil) }
             return .some(
@@ -165,11 +170,19 @@ public final class LogFollower {
             return .some(nil)
         case .end:
             if case .finished = phase {
+                try endFile(current)
                 phase = .between
                 return .some(nil)
             }
             return try lookForChange() ? .some(nil) : nil
         }
+    }
+
+    /// What is open and not listed will never end; the position before the notices still has it open, and finds it again.
+    private func endFile(_ current: Current) throws(RedoLogError) {
+        let unlisted = lostEnds.unlisted(assembler)
+        for lost in unlisted where !lost.wasFound { try enqueue(.lostEnd(lost.open, sequence: current.header.sequence)) }
+        for lost in unlisted { assembler.drop(lost.open.start.header.transaction) }
     }
 
     private func follow(_ record: Record, _ outcome: TransactionAssembler.Outcome, in current: Current) -> Follow? {
@@ -192,10 +205,12 @@ public final class LogFollower {
             length: length, reason: reason, needsScan: ![.opaque, .headerRewritten].contains(kind))
     }
 
-    /// Adds a notice to the queue; the position stays that of before until it was handed out.
-    func enqueue(_ notice: FollowNotice) throws(RedoLogError) {
+    func enqueue(_ notice: FollowNotice) throws(RedoLogError) { try enqueue(.notice(notice)) }
+
+    /// Adds to the queue; the position stays that of before until all of it was handed out.
+    private func enqueue(_ follow: Follow) throws(RedoLogError) {
         if queue.isEmpty { positionBeforeQueue = try reachedPosition() }
-        queue.append(.notice(notice))
+        queue.append(follow)
     }
 
     /// At the end of the current file: whether there is more to read, in it or behind it.
@@ -244,6 +259,7 @@ public final class LogFollower {
         guard let offset = current?.reader.offset else { return }
         try enqueue(notice(.truncated, size, offset - size, "the file was cut by \(offset - size) bytes that were read"))
         assembler = TransactionAssembler()
+        lostEnds = LostEnds()
         current?.silentUntil = size
         try makeReader(from: Int64(FileHeader.length), isGrowing: true)
     }
@@ -262,6 +278,7 @@ public final class LogFollower {
         current = Current(
             file: file, reader: try RecordReader(file: file, from: offset, isGrowing: isLive), header: header,
             isUnproven: isUnproven, silentUntil: silentUntil)
+        lostEnds = LostEnds()
         phase = isLive ? .live : .finished
     }
 

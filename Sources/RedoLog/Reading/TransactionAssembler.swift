@@ -61,6 +61,9 @@ public struct TransactionAssembler: Sendable {
     /// An open transaction by its name.
     public subscript(id: TransactionID) -> Open? { transactions[id] }
 
+    /// Forgets an open transaction, whose end will not come.
+    public mutating func drop(_ id: TransactionID) { transactions[id] = nil }
+
     /// The smallest offset of an open transaction's start record in this file.
     public func oldestStart(in file: LogFile) -> Int64? {
         transactions.isEmpty ? nil : transactions.values.lazy.filter { $0.file === file }.map(\.start.offset).min()

@@ -8,7 +8,7 @@ final class LogLife {
     let deletes: Bool
     private(set) var committed: [TransactionID] = []
     private var writer: LogWriter
-    private var open: [TransactionID] = []
+    private var open: [(transaction: TransactionID, mailbox: Int64)] = []
     private var random: SeededGenerator
     private var now: Int64 = 1_780_000_000_000
     private var process: Int32 = 1_700_000_000
@@ -35,14 +35,20 @@ final class LogLife {
     func step() throws {
         now += Int64.random(in: 0...500, using: &random)
         switch Int.random(in: 0..<10, using: &random) {
-        case 0..<5: open.append(try start())
+        case 0..<5: try start()
         case 5..<9: try end(commits: true)
         default: try end(commits: false)
         }
     }
 
-    private func start() throws -> TransactionID {
-        let mailbox = Int64.random(in: 1...5, using: &random)
+    /// A mailbox that is not in a transaction starts one.
+    private func start() throws {
+        let mailbox = Int64.random(in: 1...8, using: &random)
+        guard !open.contains(where: { $0.mailbox == mailbox }) else { return }
+        open.append((try start(in: mailbox), mailbox))
+    }
+
+    private func start(in mailbox: Int64) throws -> TransactionID {
         if Bool.random(using: &random) {
             return try writer.logStart(
                 .createTag(CreateTag { $0.name = "Tag \(self.now)"; $0.itemID = 257 }), mailbox: mailbox, change: 100, timestamp: now)
@@ -59,7 +65,7 @@ final class LogLife {
 
     private func end(commits: Bool) throws {
         guard let index = open.indices.randomElement(using: &random) else { return }
-        let transaction = open.remove(at: index)
+        let transaction = open.remove(at: index).transaction
         if commits {
             try writer.logCommit(transaction, timestamp: now)
             committed.append(transaction)
@@ -74,7 +80,7 @@ final class LogLife {
     func crash() throws {
         process += 10
         writer = try Self.writer(location, deletes, process, now)
-        for transaction in open {
+        for (transaction, _) in open {
             try writer.logCommit(transaction, timestamp: now)
             committed.append(transaction)
         }
@@ -101,6 +107,9 @@ extension LogFollower {
 extension [Follow] {
     var transactions: [TransactionID] {
         compactMap { if case .transaction(let transaction) = $0 { transaction.id } else { nil } }
+    }
+    var lostEnds: [TransactionID] {
+        compactMap { if case .lostEnd(let open, _) = $0 { open.start.header.transaction } else { nil } }
     }
     var notices: [FollowNotice] {
         compactMap { if case .notice(let notice) = $0 { notice } else { nil } }
