@@ -154,8 +154,10 @@ final class StoreWork {
             }
         }
         transaction.states = entry.states.map { state in
-            NewState(
-                key: state.key, fields: ["type": "message", "value": .int(state.value), "folder": 2],
+            var fields: JSONObject = ["type": "message", "value": .int(state.value), "folder": 2]
+            if let text = StoreModel.State.text(of: state.value) { fields["text"] = .string(text) }
+            return NewState(
+                key: state.key, fields: fields,
                 blobs: state.blobs.map { BlobReference(id: $0, size: Int64(model.bodies[$0]!.count), stored: 0) })
         }
         if generator.once(in: 2) { entry.position = "position \(value)" }
