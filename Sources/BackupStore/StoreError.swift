@@ -96,6 +96,12 @@ extension StoreError {
             case .noSuchFileOrDirectory:
                 (.inputOutput, "Check that the path and the folders above it exist, and that its file system is mounted")
             case .notDirectory: (.inputOutput, "There is a file where a folder is expected: check the path")
+            case .invalidArgument, .notSupported, .noLocks:
+                (
+                    .inputOutput,
+                    "This file system lacks something that a backup path needs, such as fsync of folders or locks; use ext4, xfs "
+                        + "or btrfs, or a network file system with locks"
+                )
             case .staleNFSFileHandle: (.inputOutput, "The network file system lost the file; mount it again")
             default: (.inputOutput, "Look at the kernel's log for errors of the disk, and try again")
             }

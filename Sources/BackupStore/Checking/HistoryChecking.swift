@@ -56,6 +56,10 @@ extension CheckRun {
                 try unlessUnreadable(path.relativeHistory(key), of: key) { throw error }
                 sums?.lost += 1
             },
+            unreadableFolder: { [self] folder, error in
+                hasDamagedHistories = true
+                unreadable(folder, error)
+            },
             ended: { [self] account in
                 let found = try sums ?? AccountSums(stat: newestStat(account))
                 sums = nil
@@ -120,7 +124,13 @@ extension CheckRun {
     /// The newest stat that is whole and no newer than the check; damaged ones are told of.
     private func newestStat(_ account: String) throws -> AccountStat? {
         var newest: AccountStat?
-        for number in try AccountStat.numbers(files, path, account) {
+        var numbers: [UInt64] = []
+        do {
+            numbers = try AccountStat.numbers(files, path, account)
+        } catch let error as Errno {
+            unreadable(path.account(account), error)
+        }
+        for number in numbers {
             let name = "\(AccountStat.prefix)\(number)"
             // A checkpoint removes older ones.
             guard let bytes = try files.readSmallFile(path.account(account).appending(name)) else { continue }

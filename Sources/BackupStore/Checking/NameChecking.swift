@@ -13,7 +13,13 @@ extension CheckRun {
 
     /// A folder's entries; names that differ in upper and lower case only are told of.
     func entries(_ folder: FilePath, telling: Bool = true) throws -> [FolderEntry] {
-        let entries = try histories.list(folder)
+        let entries: [FolderEntry]
+        do {
+            entries = try histories.list(folder)
+        } catch let error as Errno {
+            unreadable(folder, error)
+            return []
+        }
         guard telling else { return entries }
         let byLowerCase = Dictionary(grouping: entries) { $0.name.lowercased() }
         for twins in byLowerCase.values.filter({ $0.count > 1 }).sorted(by: { $0[0].name < $1[0].name }) {

@@ -83,6 +83,7 @@ final class CheckRun<Files: FileSystem> {
         case history(HistoryKey)
         case account(String)
     }
+    private var unreadableFolders: Set<FilePath> = []
     private var doubts: [(finding: CheckFinding, about: Doubted)] = []
     /// The path's own index, nil where it cannot be used.
     var own: StoreIndex?
@@ -138,8 +139,20 @@ final class CheckRun<Files: FileSystem> {
             try body()
         } catch let error as Errno where error != .noSuchFileOrDirectory {
             let reason = "the file cannot be read: \(error)"
-            find(CheckFinding(.unreadable, file: file, of: key, reason, remedy: "Check its owner and mode, and the kernel's log"))
+            find(CheckFinding(.unreadable, file: file, of: key, reason, remedy: Self.unreadableRemedy))
         }
+    }
+
+    private static var unreadableRemedy: String { "Check its owner and mode, and the kernel's log" }
+
+    /// Tells once of a folder that the system does not let read; what lies in it is not checked.
+    func unreadable(_ folder: FilePath, _ error: Errno) {
+        guard unreadableFolders.insert(folder).inserted else { return }
+        let names = path.relative(folder).split(separator: "/")
+        find(
+            CheckFinding(
+                .unreadable, file: path.relative(folder), account: names.first == "accounts" && names.count > 1 ? String(names[1]) : nil,
+                "the folder cannot be read: \(error)", remedy: Self.unreadableRemedy))
     }
 
     /// The last sequence that the journal proves now.

@@ -205,8 +205,21 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
 
     /// Hands out every key that has a history file, folder by folder.
     ///
-    /// - Parameter ended: called when all keys of an account were handed out.
-    func forEachKey(ended: (_ account: String) throws -> Void = { _ in }, _ body: (HistoryKey) throws -> Void) throws {
+    /// - Parameters:
+    ///   - unreadable: called for a folder that the system does not let read; without it that ends the walk.
+    ///   - ended: called when all keys of an account were handed out.
+    func forEachKey(
+        unreadable: ((FilePath, Errno) throws -> Void)? = nil, ended: (_ account: String) throws -> Void = { _ in },
+        _ body: (HistoryKey) throws -> Void
+    ) throws {
+        func list(_ folder: FilePath) throws -> [FolderEntry] {
+            do {
+                return try self.list(folder)
+            } catch let error as Errno where unreadable != nil {
+                try unreadable?(folder, error)
+                return []
+            }
+        }
         for account in try list(path.accounts) where account.isFolder {
             let folder = path.account(account.name)
             for entry in try list(folder) where !entry.isFolder {

@@ -7,6 +7,8 @@ struct RecoveryObserver<Files: FileSystem> {
     var read: (HistoryKey, HistoryFiles<Files>.Reading) throws -> Void
     /// Called for a history that the system does not let read; the rest is read all the same.
     var unreadable: (HistoryKey, Errno) throws -> Void
+    /// A folder that the system did not let read, and why.
+    var unreadableFolder: (FilePath, Errno) throws -> Void
     /// Called when all histories of an account have been read.
     var ended: (_ account: String) throws -> Void
     /// Called when all histories have been read, and nothing of the journal yet.
@@ -78,32 +80,34 @@ struct Recovery<Files: FileSystem> {
         try journal.replay(fromSegment: firstSegment) { record in
             switch record {
             case .line(let key, let bytes):
-                guard let (line, _, next) = HistoryCoding.decode(bytes), line.sequence > floor else { return }
-                var tail: HistoryTail
-                let known = tails[key]
-                if let known {
-                    tail = known
-                } else {
-                    // R12: what is forgotten here is only looked up again.
-                    if tails.count > 100_000 { tails = [:] }
-                    let repair = try histories.repair(
-                        key, floor: floor, limit: limit, fromFloor: rewrites && line.sequence > floor)
-                    tail = repair.tail
-                    if let cut = repair.cut { repaired.cut.append(cut) }
-                    repaired.damage += repair.damage
-                }
-                if line.sequence > tail.sequence {
-                    if line.ordinal > tail.ordinal + 1 {
-                        let reason = "\(line.ordinal - tail.ordinal - 1) line(s) before line \(line.ordinal) are missing"
-                        repaired.damage.append(
-                            Damage(.missing, file: histories.path.relativeHistory(key), offset: 0, reason: reason))
+                try describingErrors("writing a history", histories.path.history(key).string) {
+                    guard let (line, _, next) = HistoryCoding.decode(bytes), line.sequence > floor else { return }
+                    var tail: HistoryTail
+                    let known = tails[key]
+                    if let known {
+                        tail = known
+                    } else {
+                        // R12: what is forgotten here is only looked up again.
+                        if tails.count > 100_000 { tails = [:] }
+                        let repair = try histories.repair(
+                            key, floor: floor, limit: limit, fromFloor: rewrites && line.sequence > floor)
+                        tail = repair.tail
+                        if let cut = repair.cut { repaired.cut.append(cut) }
+                        repaired.damage += repair.damage
                     }
-                    try histories.append(bytes, to: key)
-                    counts.appended += 1
-                    tail = next
+                    if line.sequence > tail.sequence {
+                        if line.ordinal > tail.ordinal + 1 {
+                            let reason = "\(line.ordinal - tail.ordinal - 1) line(s) before line \(line.ordinal) are missing"
+                            repaired.damage.append(
+                                Damage(.missing, file: histories.path.relativeHistory(key), offset: 0, reason: reason))
+                        }
+                        try histories.append(bytes, to: key)
+                        counts.appended += 1
+                        tail = next
+                    }
+                    if known == nil { try histories.makeDurable(key) }
+                    tails[key] = tail
                 }
-                if known == nil { try histories.makeDurable(key) }
-                tails[key] = tail
             case .end: counts.transactions += 1
             case .removal(let key):
                 try histories.remove(key)
@@ -262,7 +266,7 @@ struct Recovery<Files: FileSystem> {
             var count = 0
             // A check counts by itself.
             var census = isCopy || observer != nil ? nil : try HistoryCensus(files, path)
-            try histories.forEachKey(ended: { try observer?.ended($0) }) { key in
+            try histories.forEachKey(unreadable: observer?.unreadableFolder, ended: { try observer?.ended($0) }) { key in
                 var first: HistoryLine?
                 var isThere = false
                 func take(_ reading: HistoryFiles<Files>.Reading) throws {
@@ -301,7 +305,7 @@ struct Recovery<Files: FileSystem> {
                 }
             }
             damage += try census?.missing(journal) ?? []
-            try restoreMarks(index)
+            try restoreMarks(index, unreadable: observer?.unreadableFolder)
             try index.use("rebuilding the index") { statements in
                 let position = journal.segments.last { $0.header != nil && $0.header!.position != nil }?.header?.position
                 try statements.setMeta("position", checkpoint?.position ?? position)
@@ -326,10 +330,16 @@ struct Recovery<Files: FileSystem> {
     }
 
     /// Takes the marks of each account's newest readable `account_stat`; what came after it is in the journal.
-    private func restoreMarks(_ index: StoreIndex) throws {
+    private func restoreMarks(_ index: StoreIndex, unreadable: ((FilePath, Errno) throws -> Void)?) throws {
         guard try files.status(path.accounts) != nil else { return }
         for account in try files.list(path.accounts) where account.isFolder {
-            guard let stat = try AccountStat.newest(files, path, account.name) else { continue }
+            var newest: AccountStat?
+            do {
+                newest = try AccountStat.newest(files, path, account.name)
+            } catch let error as Errno where unreadable != nil {
+                try unreadable?(path.account(account.name), error)
+            }
+            guard let stat = newest else { continue }
             try index.use("rebuilding the index") { statements in
                 // Numbered within their transaction, as the journal numbers them: replayed, it puts them in the same place.
                 var (sequence, n): (UInt64, Int) = (0, 0)

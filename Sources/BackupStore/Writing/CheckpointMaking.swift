@@ -60,19 +60,24 @@ struct CheckpointMaking<Files: FileSystem> {
         let placed = stats.map { account, stat in
             (path.account(account), "\(AccountStat.prefix)\(stat.sequence)", stat)
         }
-        for (folder, _, _) in placed { try files.makeFolders(folder, below: path.root) }
+        func each(_ body: (FilePath, String, AccountStat) throws -> Void) throws {
+            for (folder, name, stat) in placed {
+                try describingErrors("writing an account_stat", folder.string) { try body(folder, name, stat) }
+            }
+        }
+        try each { folder, _, _ in try files.makeFolders(folder, below: path.root) }
         if !batches {
-            for (folder, name, stat) in placed { try files.writeDurably(stat.bytes, to: folder.appending(name)) }
+            try each { folder, name, stat in try files.writeDurably(stat.bytes, to: folder.appending(name)) }
             try files.syncFolder(path.accounts)
         } else {
-            for (folder, name, stat) in placed {
+            try each { folder, name, stat in
                 let file = try files.open(folder.appending(BackupPath.temporaryPrefix + name), .createOrUpdate)
                 defer { file.close() }
                 try file.truncate(to: 0)
                 try stat.bytes.withUnsafeBytes { try file.write($0, at: 0) }
             }
             try synchronise()
-            for (folder, name, _) in placed {
+            try each { folder, name, _ in
                 try files.rename(folder.appending(BackupPath.temporaryPrefix + name), to: folder.appending(name))
             }
             try synchronise()

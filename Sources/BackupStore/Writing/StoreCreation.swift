@@ -59,9 +59,11 @@ enum StoreCreation {
     /// R13: removes what writers before this one did not finish.
     static func removeUnfinished(_ path: BackupPath, _ files: some FileSystem) throws {
         func clean(_ folder: FilePath) throws {
-            guard try files.status(folder) != nil else { return }
-            for entry in try files.list(folder) where entry.name.hasPrefix(BackupPath.temporaryPrefix) && !entry.isFolder {
-                try files.removeIfThere(folder.appending(entry.name))
+            try describingErrors("removing unfinished files", folder.string) {
+                guard try files.status(folder) != nil else { return }
+                for entry in try files.list(folder) where entry.name.hasPrefix(BackupPath.temporaryPrefix) && !entry.isFolder {
+                    try files.removeIfThere(folder.appending(entry.name))
+                }
             }
         }
         for folder in [path.root, path.blobs, path.journal, path.index, path.expired] { try clean(folder) }
