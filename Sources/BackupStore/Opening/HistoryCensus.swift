@@ -34,10 +34,10 @@ struct HistoryCensus<Files: FileSystem> {
         accounts[account]!.present += 1
     }
 
-    /// What the stats count and is not there; histories that the journal knows are named.
-    func missing(_ journal: JournalFolder<Files>) throws -> [Damage] {
+    /// What the stats count and is not there: histories that the journal knows are named; and how many each account lacks.
+    func missing(_ journal: JournalFolder<Files>) throws -> (damage: [Damage], counts: [String: Int64]) {
         var short = accounts.filter { $0.value.present < $0.value.stat.items }
-        guard !short.isEmpty else { return [] }
+        guard !short.isEmpty else { return ([], [:]) }
         var named: [HistoryKey: Int] = [:]
         var sequence: UInt64 = 0
         var removed: Set<HistoryKey> = []
@@ -59,9 +59,11 @@ struct HistoryCensus<Files: FileSystem> {
             }
         }
         var damage: [Damage] = []
+        var counts: [String: Int64] = [:]
         for (account, counted) in short.sorted(by: { $0.key < $1.key }) {
             let gone = counted.stat.items - counted.present
             guard gone > 0 else { continue }
+            counts[account] = gone
             let known = named.filter { $0.key.account == account }
                 .sorted { path.relativeHistory($0.key) < path.relativeHistory($1.key) }
             for (key, lines) in known {
@@ -75,6 +77,6 @@ struct HistoryCensus<Files: FileSystem> {
                 + "\(AccountStat.prefix)\(counted.stat.sequence) counts \(counted.stat.items) items, \(counted.present) are there"
             damage.append(Damage(.missing, file: path.relative(place), offset: 0, reason: reason))
         }
-        return damage
+        return (damage, counts)
     }
 }

@@ -304,7 +304,10 @@ struct Recovery<Files: FileSystem> {
                     try index.begin()
                 }
             }
-            damage += try census?.missing(journal) ?? []
+            if let missing = try census?.missing(journal) {
+                damage += missing.damage
+                report.vanished = missing.counts
+            }
             try restoreMarks(index, unreadable: observer?.unreadableFolder)
             try index.use("rebuilding the index") { statements in
                 let position = journal.segments.last { $0.header != nil && $0.header!.position != nil }?.header?.position

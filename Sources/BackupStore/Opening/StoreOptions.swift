@@ -36,6 +36,8 @@ public struct RecoveryReport: Sendable {
     public var linesAppended = 0
     /// Histories that were cut at their first bad line.
     public var historiesCut = 0
+    /// How many histories of an account are gone whole, where the index was made anew.
+    public var vanished: [String: Int64] = [:]
     /// Whether the index was made anew.
     public var indexRebuilt = false
     /// Whether the path was a copy (R7).

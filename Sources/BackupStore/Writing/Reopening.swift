@@ -21,7 +21,23 @@ extension FileStoreWriter {
             try makeReady()
             guard group.transactions == 0, group.open == nil else { throw invalid("transactions are not committed") }
             try remakeIndex()
+            try markVanished()
         }
+    }
+
+    /// Marks accounts whose histories are gone in part: what their next `account_stat` counts is what is left, and a restore must
+    /// not call that everything (R10, R15).
+    func markVanished() throws {
+        guard !recovery.vanished.isEmpty else { return }
+        let now = options.now()
+        for (account, count) in recovery.vanished.sorted(by: { $0.key < $1.key }) {
+            let reason = "\(count) of its histories \(count == 1 ? "is" : "are") gone from the backup path, with all states"
+            let generation = try index.changes(of: account)?.last.generation ?? 1
+            try append(
+                StoreTransaction(
+                    account: account, generation: generation, time: now, kind: "mark", marks: [Mark(reason: reason, time: now)]))
+        }
+        try commit()
     }
 
     func remakeIndex() throws {

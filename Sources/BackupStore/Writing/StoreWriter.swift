@@ -119,6 +119,7 @@ public final class FileStoreWriter<Files: FileSystem>: StoreWriting, @unchecked 
                 writerLock.release()
                 throw error
             }
+            try markVanished()
             if recovery.wasCopy {
                 // The instance may name this folder only when no copied checkpoint counts any more (R7).
                 try checkpoint(always: true)
