@@ -147,6 +147,30 @@ struct RecoveryTests {
         again.abandon()
     }
 
+    @Test("R10: what a failed commit dropped does not come back with the next process, where the writer was closed in peace",
+        arguments: [true, false])
+    func failedCommitThenClose(rollsBack: Bool) throws {
+        let store = try StoreOnDisk()
+        var writer = try store.open()
+        try writer.append(message(1, time: 1, change: 1, position: "a"))
+        try writer.commit()
+        var hasFailed = false
+        store.disk.failing = { what in
+            guard !hasFailed, what.hasPrefix("syncdata") else { return nil }
+            hasFailed = true
+            return .ioError
+        }
+        try writer.append(message(2, time: 2, change: 2, position: "b"))
+        #expect(throws: StoreError.self) { try writer.commit() }
+        if rollsBack { try writer.rollback() }
+        try writer.close()
+        store.disk = store.disk.afterCrash(.everything)
+        writer = try store.open()
+        #expect(writer.lastSequence == 1 && writer.position == "a")
+        #expect(try writer.item(account, 2) == nil)
+        try writer.close()
+    }
+
     @Test("R5: a segment that was old before any checkpoint stays until the checkpoint after the next one")
     func oldSegmentWithoutCheckpoint() throws {
         let store = try StoreOnDisk()

@@ -140,14 +140,15 @@ public final class FileStoreWriter<Files: FileSystem>: StoreWriting, @unchecked 
     public func close() throws {
         try working("closing the backup path") {
             guard !isClosed else { return }
-            isClosed = true
             defer {
+                isClosed = true
                 blobs.dropAll()
                 index.close()
                 writerLock.release()
             }
             dropGroup()
-            if mustReopen == nil { try makeCheckpoint(always: false) }
+            try makeReady()  // R10: the next process would find a failed group whole, and take it for committed.
+            try makeCheckpoint(always: false)
         }
     }
 
