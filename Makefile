@@ -3,7 +3,7 @@
 # The data sets beside the project, or those among the tests' fixtures.
 DATASET ?= Tests/BackupCoreTests/Fixtures/small
 
-.PHONY: demo test conformance kill lives storms copies torture faults flips build release packages clean
+.PHONY: demo test conformance kill lives storms copies torture faults flips fuzz build release packages clean
 
 ## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
 demo: packages
@@ -54,6 +54,11 @@ faults: packages
 STRIDE ?= 1
 flips: packages
 	@swift run -c release --quiet Searches flips $(STRIDE)
+
+## fuzz: libFuzzer for SECONDS on TARGET, or on each reader of strangers' bytes
+SECONDS ?= 60
+fuzz: packages
+	@sh Scripts/fuzz $(SECONDS) $(TARGET)
 
 ## build: debug build
 build: packages

@@ -105,6 +105,19 @@ let package = Package(
             name: "SandboxServerTests", dependencies: ["SandboxServer", "BackupCore", "RedoLog"], exclude: ["Fixtures"]),
         .testTarget(
             name: "ZxbackupTests", dependencies: ["zxbackup", "SandboxServer", "BackupCore"], exclude: ["Snapshots"]),
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "RedoLog", "BackupStore", "BackupStoreTesting", "BackupCore", "zxbackup", "CZlib",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// A fuzzing build has sanitizers in everything (Scripts/fuzz): only what it needs.
+if Context.environment["ZXBACKUP_FUZZ"] != nil {
+    package.targets.removeAll {
+        $0.type == .test && $0.name != "FuzzTests" || $0.type == .executable && $0.name != "zxbackup" || $0.name == "LifeChecks"
+    }
+}

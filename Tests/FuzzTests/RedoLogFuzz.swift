@@ -1,0 +1,119 @@
+import Foundation
+import Glibc
+import SystemPackage
+
+@testable import RedoLog
+
+/// The reader and the follower of redo logs, for any bytes behind a sound file header.
+enum RedoLogFuzz {
+    private static let header = FileHeader(openFlag: 1, sequence: 3, serverID: "server", createTime: 1_780_000_000_000).bytes
+
+    /// The steps cover the file without a hole; what is decoded is encoded as it stood; nothing is decoded twice in two ways.
+    static func read(_ bytes: [UInt8]) throws {
+        let path = try MemoryFile.path(bytes.count > FileHeader.length && bytes.starts(with: header.prefix(6)) ? bytes : header + bytes)
+        defer { path.close() }
+        let file = try LogFile(path.path)
+        let size = try file.size()
+        for isGrowing in [false, true] {
+            let reader = try RecordReader(file: file, isGrowing: isGrowing)
+            var expected = Int64(FileHeader.length)
+            reading: while true {
+                let range: (offset: Int64, length: Int64)
+                switch try reader.next() {
+                case .record(let record):
+                    range = (record.offset, record.length)
+                    try encodesAgain(record, of: file)
+                case .garbage(let offset, let length), .incompleteTail(let offset, let length): range = (offset, length)
+                case .end: break reading
+                }
+                guard range.offset == expected, range.length > 0 else {
+                    throw FuzzFailure("a step at \(range.offset) of \(range.length) bytes follows \(expected)")
+                }
+                expected += range.length
+            }
+            guard isGrowing ? expected <= max(size, expected) : expected == max(512, size) else {
+                throw FuzzFailure("the steps end at \(expected) of \(size)")
+            }
+        }
+        try Description(of: file).write { _ in }
+        _ = try Verification(isStrict: true).run([path.path])
+    }
+
+    private static func encodesAgain(_ record: Record, of file: LogFile) throws {
+        let encoded = try record.header.encode(record.operation)
+        if case .opaque = record.operation { return }
+        guard encoded.length == record.length else {
+            throw FuzzFailure("\(record.header.code) at \(record.offset): \(record.length) bytes become \(encoded.length)")
+        }
+    }
+
+    /// However the file grows and wherever the follower is made anew, it hands out what one look at the whole file does.
+    static func follow(_ bytes: [UInt8]) throws {
+        let folder = FilePath("\(MemoryFile.folder)/zxbackup-fuzz-\(getpid())-\(UInt64.random(in: 0...UInt64.max))")
+        try check { mkdir(folder.string, 0o700) }
+        defer {
+            unlink(folder.appending("redo.log").string)
+            rmdir(folder.string)
+        }
+        let location = LogLocation(log: folder.appending("redo.log"), archive: folder.appending("archive"))
+        let whole = bytes.count > FileHeader.length && bytes.starts(with: header.prefix(6)) ? Array(bytes.dropFirst(FileHeader.length)) : bytes
+        // The first bytes say how it grows.
+        let plan = whole.prefix(4).map { Int($0) }
+        let content = Array(whole.dropFirst(4))
+        let file = try FileDescriptor.open(location.log, .writeOnly, options: [.create], permissions: .ownerReadWrite)
+        defer { try? file.close() }
+        _ = try file.writeAll(header)
+        var follower = try LogFollower(location: location, usesNotification: false)
+        var grown: [String] = []
+        var offset = 0
+        var step = 0
+        while offset < content.count {
+            let length = min(content.count - offset, 1 + (step < plan.count ? plan[step] * 8 : content.count))
+            _ = try file.writeAll(content[offset..<offset + length])
+            offset += length
+            step += 1
+            grown += try drain(follower)
+            if length % 2 == 0 {
+                follower = try LogFollower(location: location, from: follower.position(), usesNotification: false)
+            }
+        }
+        let straight = try drain(LogFollower(location: location, usesNotification: false))
+        guard grown == straight else { throw FuzzFailure("grown: \(grown), straight: \(straight)") }
+    }
+
+    private static func drain(_ follower: LogFollower) throws -> [String] {
+        var all: [String] = []
+        while true {
+            switch try follower.next() {
+            case .caughtUp: return all
+            case .transaction(let transaction): all.append("\(transaction.id) \(transaction.start.header.code)")
+            case .repeatedEnd(let id, _, let committed): all.append("\(id) \(committed)")
+            // Where damage is told of depends on how much of it was there.
+            case .notice, .lostEnd: continue
+            }
+        }
+    }
+
+    private static func check(_ call: () -> Int32) throws {
+        if call() != 0 { throw Errno(rawValue: errno) }
+    }
+}
+
+/// Bytes that have a path, in memory where there is a file system for that.
+struct MemoryFile {
+    static let folder = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : NSTemporaryDirectory()
+
+    let descriptor: Int32
+    var path: FilePath { FilePath("/proc/self/fd/\(descriptor)") }
+
+    static func path(_ bytes: [UInt8]) throws -> MemoryFile {
+        var name = Array("\(folder)/zxbackup-fuzz-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&name)
+        guard descriptor >= 0 else { throw Errno(rawValue: errno) }
+        unlink(name)
+        try FileDescriptor(rawValue: descriptor).writeAll(bytes)
+        return MemoryFile(descriptor: descriptor)
+    }
+
+    func close() { Glibc.close(descriptor) }
+}
