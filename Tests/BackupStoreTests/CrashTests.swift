@@ -207,6 +207,41 @@ struct CrashTests {
         #expect(try third.blobBytes(blob.id).count == 18)
     }
 
+    @Test("R10: a path whose making failed at any sync is made by the next try, and what is committed to it outlives a power failure",
+        arguments: [true, false])
+    func failedSyncOfCreation(reliableSyncfs: Bool) throws {
+        var number = 0
+        while true {
+            number += 1
+            let folder = TemporaryFolder()
+            let path = folder.appending("backup")
+            for folder in [path, path.appending("index")] { try PosixFileSystem().makeFolder(folder) }
+            let disk = SimulatedFileSystem(base: path, reliableSyncfs: reliableSyncfs)
+            var count = 0
+            disk.failing = { what in
+                guard what.hasPrefix("sync") else { return nil }
+                count += 1
+                return count == number ? .ioError : nil
+            }
+            do {
+                try FileStoreWriter.create(path, serverID: "server-1", files: disk)
+                #expect(number > 3)
+                return
+            } catch is StoreError {}
+            disk.failing = nil
+            if try disk.status(path.appending("zxbackup.json")) == nil {
+                try FileStoreWriter.create(path, serverID: "server-1", files: disk)
+            }
+            let writer = try FileStoreWriter(opening: path, serverID: "server-1", files: disk)
+            try writer.append(message(257, time: 1, change: 1, position: "a"))
+            try writer.commit()
+            writer.abandon()
+            let next = try FileStoreWriter(opening: path, serverID: "server-1", files: disk.afterCrash(.synced))
+            #expect(next.lastSequence == 1, "sync \(number)")
+            try next.close()
+        }
+    }
+
     @Test(
         "R10: what a process wrote that ended on a failed sync is made durable by the next one",
         arguments: [true, false])

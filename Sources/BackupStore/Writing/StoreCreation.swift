@@ -26,9 +26,15 @@ enum StoreCreation {
         try files.syncFolder(path.root)
         let identity = StoreIdentity(storeID: storeID, serverID: serverID)
         // Written last: where this file is, everything else is.
-        try files.writeDurably(identity.bytes, to: path.identity)
-        let above = path.root.removingLastComponent()
-        try files.syncFolder(above.isEmpty ? "." : above)
+        do {
+            try files.writeDurably(identity.bytes, to: path.identity)
+            let above = path.root.removingLastComponent()
+            try files.syncFolder(above.isEmpty ? "." : above)
+        } catch {
+            // R10: a name whose sync failed is not there. The error that matters is the one above.
+            try? files.removeIfThere(path.identity)
+            throw error
+        }
     }
 
     /// Whether the folder holds nothing but empty folders of the layout.

@@ -107,6 +107,7 @@ public final class FileStoreWriter<Files: FileSystem>: StoreWriting, @unchecked 
             writerLock = try WriterLock(files, self.path)
             do {
                 try StoreCreation.removeUnfinished(self.path, files)
+                try files.syncFolder(self.path.root)  // The process that made the path may have died before that.
                 root = try files.openFolder(self.path.root)
                 blobs = try BlobStore(files: files, path: self.path, level: options.compressionLevel)
                 histories = HistoryFiles(files: files, path: self.path)
