@@ -35,6 +35,8 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         public static let locked = Code("locked")
         /// The file system does not tell upper case from lower case.
         public static let caseInsensitive = Code("caseInsensitive")
+        /// A symbolic link below the backup path stands where a file or folder of its own belongs; it is not followed.
+        public static let symbolicLink = Code("symbolicLink")
         /// A blob is not there.
         public static let blobMissing = Code("blobMissing")
         /// A blob's bytes are not those of its name.
@@ -101,6 +103,12 @@ extension StoreError {
                     .inputOutput,
                     "This file system lacks something that a backup path needs, such as fsync of folders or locks; use ext4, xfs "
                         + "or btrfs, or a network file system with locks"
+                )
+            case .tooManySymbolicLinkLevels:
+                (
+                    .symbolicLink,
+                    "No symbolic link is followed below the backup path; find PATH -type l lists those that are there. Put back "
+                        + "what belongs in their place, and find out who made them"
                 )
             case .staleNFSFileHandle: (.inputOutput, "The network file system lost the file; mount it again")
             default: (.inputOutput, "Look at the kernel's log for errors of the disk, and try again")

@@ -9,7 +9,8 @@ package enum FolderTree {
         let files = PosixFileSystem()
         for entry in (try? files.list(path)) ?? [] {
             let child = path.appending(entry.name)
-            if entry.isFolder { remove(child) } else { try? files.remove(child) }
+            // A link to a folder is removed, not what it leads to.
+            if (try? files.remove(child)) == nil, entry.isFolder { remove(child) }
         }
         _ = path.withPlatformString { rmdir($0) }
     }

@@ -2,7 +2,9 @@
 #include "CShims.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -29,4 +31,19 @@ int64_t zx_file_system_magic(const char *path) {
     struct statfs status;
     if (statfs(path, &status) != 0) return -1;
     return (int64_t)(uint32_t)status.f_type;
+}
+
+const int zx_o_path = O_PATH;
+
+int zx_open_without_links(const char *path, size_t root_len, int flags, unsigned mode) {
+    if (strstr(path + root_len, "/..") != NULL) {
+        errno = EXDEV;
+        return -1;
+    }
+    struct open_how how;
+    memset(&how, 0, sizeof how);
+    how.flags = (unsigned)flags;
+    how.mode = flags & O_CREAT ? mode : 0;
+    how.resolve = RESOLVE_NO_SYMLINKS;
+    return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 }

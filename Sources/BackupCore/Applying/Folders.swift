@@ -197,7 +197,6 @@ extension MailboxChange {
         return text.string
     }
 
-    private static let grantsDoubt = "grants:"
 
     mutating func setPermissions(item: Int64, acl: LogText?) throws {
         let map: MetadataDictionary
@@ -206,13 +205,13 @@ extension MailboxChange {
         } catch {
             // No grant is lost over a text that cannot be read: the old ones stay, and the text is kept as it is.
             try edit(item, always: true) { state in
-                state.doubts.removeAll { $0.hasPrefix(Self.grantsDoubt) }
-                state.doubts.append("\(Self.grantsDoubt) not readable in the log (\(error)): \(acl?.string ?? "")")
+                state.doubts.removeAll { $0.hasPrefix(SecretMetadata.grantsDoubt) }
+                state.doubts.append("\(SecretMetadata.grantsDoubt) not readable in the log (\(error)): \(acl?.string ?? "")")
             }
             return mark("the grants set on item \(item) could not be read: \(error)", candidates: [item])
         }
         try edit(item) { state in
-            state.doubts.removeAll { $0.hasPrefix(Self.grantsDoubt) }
+            state.doubts.removeAll { $0.hasPrefix(SecretMetadata.grantsDoubt) }
             state.updateMetadata { $0["aclm"] = map.list("g")?.isEmpty ?? true ? nil : .dictionary(map) }
             if !map.isEmpty { state.row.flags.insert(.noInherit) }
         }

@@ -37,9 +37,11 @@ final class ExportManifest {
         line["change"] = .int(revision?.row.modMetadata ?? row.modMetadata)
         if row.type == .message || row.type == .chat { line["conversation"] = row.parentID.map { .int($0) } }
         // Of mail everything is in the file; of the rest nothing shall be lost.
-        if row.type != .message, row.type != .chat { line["metadata"] = (revision?.row.metadata ?? row.metadata).map { .string($0) } }
+        if row.type != .message, row.type != .chat {
+            line["metadata"] = (revision?.row.metadata ?? row.metadata).map { .string(SecretMetadata.shown($0)) }
+        }
         if state.presumed { line["presumed"] = true }
-        if !state.doubts.isEmpty { line["doubts"] = .array(state.doubts.map { .string($0) }) }
+        if !state.doubts.isEmpty { line["doubts"] = .array(state.doubts.map { .string(SecretMetadata.shown(doubt: $0)) }) }
         try file.write(JSONValue.object(line).json + "\n")
     }
 

@@ -54,7 +54,7 @@ struct ExportContents {
         }
         var count: Int64 = 0
         do {
-            try store.readBlob(blob.id) { chunk in
+            try store.readBlob(blob) { chunk in
                 count += Int64(chunk.count)
                 try body(chunk)
             }

@@ -26,7 +26,7 @@ final class CheckedContent {
         var count: Int64 = 0
         do {
             if reference.size > Self.heldBytes { file = try Self.temporaryFile(in: folder) }
-            try store.readBlob(reference.id) { chunk in
+            try store.readBlob(reference) { chunk in
                 count += Int64(chunk.count)
                 if let file { try file.writeAll(chunk) } else { bytes.append(contentsOf: chunk) }
             }

@@ -84,7 +84,7 @@ struct ContentScan {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
         defer { buffer.deallocate() }
         var isSame = true
-        try store.readBlob(known.id) { piece in
+        try store.readBlob(known) { piece in
             var rest = piece[...]
             while isSame, !rest.isEmpty {
                 let count = try read(UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(rest.count)))

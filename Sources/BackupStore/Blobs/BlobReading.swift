@@ -40,14 +40,16 @@ struct BlobDamage: Error {
 extension OpenFile {
     /// Streams the blob in this file out and checks its digest.
     ///
+    /// - Parameter limit: the length that was recorded; a file that decompresses to more is damaged.
     /// - Returns: the length of the uncompressed bytes.
     /// - Throws: `BlobDamage`; what reading and `body` throw.
-    func readBlob(_ id: BlobID, _ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Int64 {
+    func readBlob(_ id: BlobID, limit: Int64 = .max, _ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Int64 {
         var digest = Digest()
         var length: Int64 = 0
         try decompress {
             digest.update($0)
             length += Int64($0.count)
+            guard length <= limit else { throw BlobDamage(offset: 0, reason: "it decompresses to more than the \(limit) bytes recorded") }
             try body($0)
         }
         guard digest.finish() == id else { throw BlobDamage(offset: 0, reason: "the digest differs") }

@@ -64,7 +64,7 @@ extension CheckRun {
         report.blobs += 1
         report.blobBytes += stored
         do {
-            let size = try file.readBlob(blob.id) { _ in }
+            let size = try file.readBlob(blob.id, limit: blob.size) { _ in }
             if size != blob.size {
                 find(
                     CheckFinding(
@@ -79,7 +79,7 @@ extension CheckRun {
                     "the file has \(stored) bytes, recorded are \(blob.stored); its content is right",
                     remedy: "The next backup of the same content writes it again"))
         } catch let damage as BlobDamage {
-            if try isCompressedTwice(file, blob.id) {
+            if try isCompressedTwice(file, blob) {
                 return find(
                     CheckFinding(
                         .blobCompressedTwice, file: name, length: stored, of: key, "the blob was compressed twice",
@@ -92,23 +92,28 @@ extension CheckRun {
     }
 
     /// Whether the content is there under a second layer of compression.
-    private func isCompressedTwice(_ file: Files.File, _ id: BlobID) throws -> Bool {
+    private func isCompressedTwice(_ file: Files.File, _ blob: BlobReference) throws -> Bool {
         let inner = Decompressor()
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 64)
         defer { buffer.deallocate() }
         var digest = Digest()
+        var length: Int64 = 0
         var ended = false
         do {
             try file.decompress { piece in
-                guard !ended, let progress = inner.run(piece, buffer: buffer, { digest.update($0) }) else {
-                    throw BlobDamage(offset: 0, reason: "no second layer")
+                let progress = try inner.run(piece, buffer: buffer) {
+                    digest.update($0)
+                    length += Int64($0.count)
+                    // Two layers together may give a million bytes for one.
+                    guard length <= blob.size else { throw BlobDamage(offset: 0, reason: "too long") }
                 }
+                guard !ended, let progress else { throw BlobDamage(offset: 0, reason: "no second layer") }
                 ended = progress == .ended
             }
         } catch is BlobDamage {
             return false
         }
-        return ended && digest.finish() == id
+        return ended && digest.finish() == blob.id
     }
 
     /// Files below `items/` and `expired/`: blobs of no state, and what is no blob.

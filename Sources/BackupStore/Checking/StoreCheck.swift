@@ -56,7 +56,7 @@ public struct FileStoreCheck<Files: FileSystem>: Sendable {
 extension FileStoreCheck where Files == PosixFileSystem {
     /// A check of a path.
     public init(of path: FilePath, temporaryFolder: FilePath? = nil) {
-        self.init(of: path, temporaryFolder: temporaryFolder, files: PosixFileSystem())
+        self.init(of: path, temporaryFolder: temporaryFolder, files: PosixFileSystem(below: path))
     }
 }
 

@@ -4,8 +4,15 @@ import SystemPackage
 
 /// The machine's own file system.
 public struct PosixFileSystem: FileSystem {
-    /// The only one there is.
-    public init() {}
+    private let tree: LinkFreeTree?
+
+    /// All of it; symbolic links are followed.
+    public init() { tree = nil }
+
+    /// The same, but below a folder no symbolic link is followed: `Errno.tooManySymbolicLinkLevels`.
+    public init(below root: FilePath) { tree = LinkFreeTree(root) }
+
+    init(_ tree: LinkFreeTree) { self.tree = tree }
 
     /// open(2), close-on-exec.
     public func open(_ path: FilePath, _ mode: OpenMode) throws -> PosixFile {
@@ -16,32 +23,56 @@ public struct PosixFileSystem: FileSystem {
             case .createOrUpdate: O_RDWR | O_CREAT
             case .createNew: O_RDWR | O_CREAT | O_EXCL
             }
-        return PosixFile(try check { path.withPlatformString { Glibc.open($0, flags | O_CLOEXEC, 0o600) } })
+        // What is no file (a pipe that somebody put there) must not make the caller wait.
+        return PosixFile(try descriptor(path, flags | O_NONBLOCK))
     }
 
     /// open(2) with O_DIRECTORY.
-    public func openFolder(_ path: FilePath) throws -> PosixFile {
-        PosixFile(try check { path.withPlatformString { Glibc.open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) } })
+    public func openFolder(_ path: FilePath) throws -> PosixFile { PosixFile(try descriptor(path, O_RDONLY | O_DIRECTORY)) }
+
+    private func descriptor(_ path: FilePath, _ flags: Int32) throws -> Int32 {
+        if let descriptor = try tree?.open(path, flags) { return descriptor }
+        return try check { path.withPlatformString { Glibc.open($0, flags | O_CLOEXEC, 0o600) } }
     }
 
-    /// mkdir(2).
+    /// Calls `body` with what an `…at` call needs to mean a name in a folder.
+    private func inFolder<Result>(
+        of path: FilePath, _ body: (_ folder: Int32, _ name: UnsafePointer<CChar>) throws -> Result
+    ) throws -> Result {
+        guard let tree, let name = path.lastComponent,
+            let folder = try tree.open(path.removingLastComponent(), zx_o_path | O_DIRECTORY)
+        else { return try path.withPlatformString { try body(AT_FDCWD, $0) } }
+        defer { Glibc.close(folder) }
+        return try name.withPlatformString { try body(folder, $0) }
+    }
+
+    /// mkdirat(2).
     public func makeFolder(_ path: FilePath) throws {
-        try check { path.withPlatformString { mkdir($0, 0o700) } }
+        try inFolder(of: path) { folder, name in _ = try check { mkdirat(folder, name, 0o700) } }
     }
 
-    /// rename(2).
+    /// renameat(2).
     public func rename(_ path: FilePath, to newPath: FilePath) throws {
-        try check { path.withPlatformString { old in newPath.withPlatformString { Glibc.rename(old, $0) } } }
+        try inFolder(of: path) { folder, name in
+            try inFolder(of: newPath) { newFolder, newName in
+                _ = try check { renameat(folder, name, newFolder, newName) }
+            }
+        }
     }
 
-    /// unlink(2).
+    /// unlinkat(2): a link goes, what it leads to stays.
     public func remove(_ path: FilePath) throws {
-        try check { path.withPlatformString { unlink($0) } }
+        try inFolder(of: path) { folder, name in _ = try check { unlinkat(folder, name, 0) } }
     }
 
-    /// readdir(3). Names that are no UTF-8 are none of the store's and left out.
+    /// readdir(3). Names that are no UTF-8 are none of the store's and left out. A link is what it leads to, here only.
     public func list(_ path: FilePath) throws -> [FolderEntry] {
-        guard let folder = path.withPlatformString({ opendir($0) }) else { throw Errno(rawValue: errno) }
+        let descriptor = try descriptor(path, O_RDONLY | O_DIRECTORY)
+        guard let folder = fdopendir(descriptor) else {
+            let error = Errno(rawValue: errno)
+            Glibc.close(descriptor)
+            throw error
+        }
         defer { closedir(folder) }
         var entries: [FolderEntry] = []
         while true {
@@ -56,7 +87,8 @@ public struct PosixFileSystem: FileSystem {
             guard let name, name != ".", name != ".." else { continue }
             var isFolder = entry.pointee.d_type == UInt8(DT_DIR)
             if entry.pointee.d_type == UInt8(DT_UNKNOWN) || entry.pointee.d_type == UInt8(DT_LNK) {
-                isFolder = try status(path.appending(name))?.isFolder ?? false
+                var status = stat()
+                isFolder = fstatat(descriptor, name, &status, 0) == 0 && status.st_mode & S_IFMT == S_IFDIR
             }
             entries.append(FolderEntry(name: name, isFolder: isFolder))
         }
@@ -66,7 +98,12 @@ public struct PosixFileSystem: FileSystem {
     public func status(_ path: FilePath) throws -> FileStatus? {
         var status = stat()
         do {
-            try check { path.withPlatformString { stat($0, &status) } }
+            if let tree, let descriptor = try tree.open(path, zx_o_path) {
+                defer { Glibc.close(descriptor) }
+                try check { fstat(descriptor, &status) }
+            } else {
+                try check { path.withPlatformString { stat($0, &status) } }
+            }
         } catch let error as Errno where error == .noSuchFileOrDirectory || error == .notDirectory {
             return nil
         }
@@ -151,15 +188,5 @@ public final class PosixFile: OpenFile {
         guard descriptor >= 0 else { return }
         _ = Glibc.close(descriptor)
         descriptor = -1
-    }
-}
-
-/// The call's result, or the `Errno` it set; EINTR is tried again.
-@discardableResult
-private func check<Result: SignedInteger>(_ call: () -> Result) throws -> Result {
-    while true {
-        let result = call()
-        if result >= 0 { return result }
-        if errno != EINTR { throw Errno(rawValue: errno) }
     }
 }

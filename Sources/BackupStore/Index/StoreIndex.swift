@@ -19,6 +19,7 @@ final class StoreIndex: @unchecked Sendable {
     /// Opens the index for reading and writing, making it where it is missing.
     init(writing file: FilePath) throws {
         self.file = file
+        try Self.refuseLinks(file, creating: true)
         queue = try Self.failing("opening the index", file) {
             let queue = try DatabaseQueue(path: file.string, configuration: Self.configuration(readOnly: false))
             try queue.inDatabase { db in
@@ -45,9 +46,20 @@ final class StoreIndex: @unchecked Sendable {
     /// Opens an index that a writer may be using.
     init(reading file: FilePath) throws {
         self.file = file
+        try Self.refuseLinks(file, creating: false)
         queue = try Self.failing("opening the index", file) {
             try DatabaseQueue(path: file.string, configuration: Self.configuration(readOnly: true))
         }
+    }
+
+    /// SQLite follows links, and makes files for everybody to read: it is looked before, and a missing file made for the owner
+    /// only. Its other files get the rights of this one; links in their place it refuses by itself.
+    private static func refuseLinks(_ file: FilePath, creating: Bool) throws {
+        let files = PosixFileSystem(below: file.removingLastComponent().removingLastComponent())
+        guard try files.status(file) == nil, creating else { return }
+        do {
+            try files.open(file, .createNew).close()
+        } catch let error as Errno where error == .fileExists {}  // Another was faster.
     }
 
     private static func configuration(readOnly: Bool) -> Configuration {

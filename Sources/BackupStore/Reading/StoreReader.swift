@@ -218,11 +218,11 @@ public final class FileStoreReader<Files: FileSystem>: StoreReading, @unchecked 
 extension FileStoreReader where Files == PosixFileSystem {
     /// Opens a path for reading.
     public convenience init(opening path: FilePath, temporaryFolder: FilePath? = nil) throws {
-        try self.init(opening: path, temporaryFolder: temporaryFolder, files: PosixFileSystem())
+        try self.init(opening: path, temporaryFolder: temporaryFolder, files: PosixFileSystem(below: path))
     }
 
     /// Opens a path for reading with its own index; nil where that cannot be trusted.
     public convenience init?(openingIndexOf path: FilePath) throws {
-        try self.init(openingIndexOf: path, files: PosixFileSystem())
+        try self.init(openingIndexOf: path, files: PosixFileSystem(below: path))
     }
 }

@@ -228,10 +228,32 @@ extension StoreReading {
         return found
     }
 
+    /// The same, but not beyond the length that was recorded: what somebody put in the blob's place may decompress to a thousand
+    /// times its size.
+    public func readBlob(_ blob: BlobReference, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        var count: Int64 = 0
+        try readBlob(blob.id) { piece in
+            count += Int64(piece.count)
+            guard count <= blob.size else {
+                throw StoreError(
+                    .blobDamaged, doing: "reading blob \(blob.id)", subject: "more than the \(blob.size) bytes that were recorded",
+                    remedy: "Somebody has changed it: doCoherencyCheck lists what else differs")
+            }
+            try body(piece)
+        }
+    }
+
     /// All bytes of a small blob.
     public func blobBytes(_ id: BlobID) throws -> [UInt8] {
         var bytes: [UInt8] = []
         try readBlob(id) { bytes.append(contentsOf: $0) }
+        return bytes
+    }
+
+    /// The same, but not beyond the length that was recorded.
+    public func blobBytes(_ blob: BlobReference) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        try readBlob(blob) { bytes.append(contentsOf: $0) }
         return bytes
     }
 }

@@ -187,11 +187,11 @@ public final class FileStoreWriter<Files: FileSystem>: StoreWriting, @unchecked 
 extension FileStoreWriter where Files == PosixFileSystem {
     /// Makes a backup path in an empty folder, or in a new one.
     public static func create(_ path: FilePath, serverID: String) throws {
-        try create(path, serverID: serverID, files: PosixFileSystem())
+        try create(path, serverID: serverID, files: PosixFileSystem(below: path))
     }
 
     /// Opens a path for writing.
     public convenience init(opening path: FilePath, serverID: String, options: StoreOptions = StoreOptions()) throws {
-        try self.init(opening: path, serverID: serverID, options: options, files: PosixFileSystem())
+        try self.init(opening: path, serverID: serverID, options: options, files: PosixFileSystem(below: path))
     }
 }

@@ -18,6 +18,13 @@ int zx_is_locked(int fd);
 /* statfs(2): the magic number of path's file system, or -1 with errno. */
 int64_t zx_file_system_magic(const char *path);
 
+/* open(2) of an absolute path that follows no symbolic link in any part of it (openat2, Linux 5.6 or later). A ".." behind the
+   first root_len bytes is refused, too. Returns a descriptor, or -1 with errno: ELOOP for a link, EXDEV for "..". */
+int zx_open_without_links(const char *path, size_t root_len, int flags, unsigned mode);
+
+/* open(2): O_PATH, a place without rights to what is there. */
+extern const int zx_o_path;
+
 /* One gzip member written by ISA-L, level 1 to 3. The stream embeds 64 KB and lives on the heap. NULL: out of memory. */
 typedef struct zx_deflater zx_deflater;
 zx_deflater *zx_deflater_new(int level);

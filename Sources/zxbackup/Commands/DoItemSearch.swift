@@ -56,7 +56,7 @@ enum DoItemSearch: Command {
         var block = KeyValueBlock("item \(row.id)")
         if isRaw {
             block.add("start_date", TimeText.local(match.indexed.time))
-            for member in match.indexed.fields.members { block.lines += pairs(member.name, member.value) }
+            for member in match.indexed.fields.withoutSecrets.members { block.lines += pairs(member.name, member.value) }
             return block
         }
         block.add("type", row.type.name)
@@ -86,7 +86,8 @@ enum DoItemSearch: Command {
         ]
         members["folder_path"] = match.folderPath.map { .string($0) }
         let shown = ["presumed", "folder", "date", "size", "name", "subject", "sender", "recipients", "tags"]
-        for member in match.indexed.fields.members where members[member.name] == nil && (isRaw || shown.contains(member.name)) {
+        for member in match.indexed.fields.withoutSecrets.members
+        where members[member.name] == nil && (isRaw || shown.contains(member.name)) {
             members.members.append(member)
         }
         members["change"] = match.indexed.change.map { .int($0) }

@@ -39,7 +39,7 @@ enum GetAccountInfo: Command {
             let states = lines.map { line -> JSONValue in
                 .object(JSONObject(
                     [.init(name: "start_date", value: .string(TimeText.iso(line.time))), .init(name: "id", value: .string(account.entry.id))]
-                        + line.fields.members.map { .init(name: $0.name, value: withoutSecrets($0.value)) }))
+                        + line.fields.withoutSecrets.members))
             }
             var document: JSONObject = ["accountStates": .array(states)]
             document["backupStats"] = figures.map { .object($0.json) }
@@ -50,9 +50,8 @@ enum GetAccountInfo: Command {
         for line in lines {
             block.add("start_date", TimeText.local(line.time))
             block.add("id", account.entry.id)
-            for member in line.fields.members where member.name != "type" {
-                let value = withoutSecrets(member.value)
-                block.lines += children(member.name, value) ?? pairs(member.name, value)
+            for member in line.fields.withoutSecrets.members where member.name != "type" {
+                block.lines += children(member.name, member.value) ?? pairs(member.name, member.value)
             }
         }
         if !lines.isEmpty { console.write(block) }
@@ -66,20 +65,6 @@ enum GetAccountInfo: Command {
         return entries.compactMap(\.object).map { entry in
             let name = entry[kind.nameAttribute]?.array?.first?.string ?? ""
             return .block(KeyValueBlock("\(kind.rawValue) \(name)", entry.members.flatMap { pairs($0.name, $0.value) }))
-        }
-    }
-
-    /// A value without what opens an account, here or elsewhere.
-    private static func withoutSecrets(_ value: JSONValue) -> JSONValue {
-        switch value {
-        case .array(let elements): return .array(elements.map(withoutSecrets))
-        case .object(let object):
-            return .object(JSONObject(object.members.map { member in
-                let isSecret = SecretAttributes.contains(member.name)
-                let blocked = JSONValue.array([.string(SecretAttributes.placeholder)])
-                return .init(name: member.name, value: isSecret ? blocked : withoutSecrets(member.value))
-            }))
-        default: return value
         }
     }
 }

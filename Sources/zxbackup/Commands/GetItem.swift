@@ -42,11 +42,12 @@ enum GetItem: Command {
         if invocation.options.json {
             let states = try lines.map { line -> JSONValue in
                 var members = JSONObject(
-                    [.init(name: "start_date", value: .string(TimeText.iso(line.time)))] + line.fields.members)
+                    [.init(name: "start_date", value: .string(TimeText.iso(line.time)))]
+                        + line.fields.withoutSecrets.members)
                 members["change"] = line.change.map { .int($0) }
                 members["seq"] = .int(Int64(line.sequence))
                 members["blob_paths"] = .array(line.blobs.map { .string(blobPath($0.id, path)) })
-                if dumps, let blob = contentID(line) { members["content_base64"] = .string(base64(try store.blobBytes(blob))) }
+                if dumps, let blob = content(line) { members["content_base64"] = .string(base64(try store.blobBytes(blob))) }
                 return .object(members)
             }
             console.write(JSONValue.object(["itemStates": .array(states)]))
@@ -55,21 +56,24 @@ enum GetItem: Command {
         console.write(KeyValueBlock("itemStates", lines.flatMap { text($0, path) }))
         guard dumps, let line = lines.last else { return }
         console.write("\n")
-        if let blob = contentID(line) { try store.readBlob(blob) { console.output($0) } }
+        if let blob = content(line) { try store.readBlob(blob) { console.output($0) } }
     }
 
     /// A state's lines: the words of its history, then where its blobs lie.
     private static func text(_ line: HistoryLine, _ path: FilePath) -> [KeyValueBlock.Line] {
         var lines: [KeyValueBlock.Line] = [.pair("start_date", TimeText.local(line.time))]
         if let change = line.change { lines.append(.pair("change", "\(change)")) }
-        for member in line.fields.members where member.name != "blob" {
+        for member in line.fields.withoutSecrets.members where member.name != "blob" {
             lines += pairs(member.name, member.value)
         }
         return lines + line.blobs.map { .verbatim("blob path \(blobPath($0.id, path))") }
     }
 
     /// The content of an item, without the revisions'.
-    private static func contentID(_ line: HistoryLine) -> BlobID? { line.fields["blob"]?.string.flatMap { BlobID($0) } }
+    private static func content(_ line: HistoryLine) -> BlobReference? {
+        guard let id = line.fields["blob"]?.string.flatMap({ BlobID($0) }) else { return nil }
+        return line.blobs.first { $0.id == id }
+    }
 }
 
 /// Where a blob lies: `items/<first 2 characters>/<digest>`.
