@@ -5,6 +5,7 @@ import SystemPackage
 import Testing
 
 @testable import BackupCore
+@testable import BackupStore
 
 @Suite("A log that holds what no server should write")
 struct HostileLogTests {
@@ -25,6 +26,47 @@ struct HostileLogTests {
         let mark = try #require(try bench.read { try $0.marks(LogBench.alice) }.first { $0.candidates == [300] })
         #expect(mark.reason.contains("content of item 300"))
         #expect(try !bench.reasons(LogBench.bob).contains { $0.contains("content") })
+    }
+
+    @Test("A body that decompresses to more than its record says ends there: a bomb costs its message the content, and no room")
+    func bomb() throws {
+        let bench = try LogBench()
+        let zeros = [UInt8](repeating: 0, count: 1 << 20)
+        var bomb: [UInt8] = []
+        let compressor = Compressor(level: 6)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+        defer { buffer.deallocate() }
+        for piece in 0..<64 {
+            try zeros.withUnsafeBytes { zeros in
+                try compressor.run(zeros, last: piece == 63, buffer: buffer) { bomb.append(contentsOf: $0) }
+            }
+        }
+        #expect(bomb.count < 1 << 17)
+        try bench.message(300, bomb, size: 1000)
+        try bench.message(301, message("later"))
+        try bench.backUp()
+        let kept = try #require(try bench.item(300))
+        #expect(kept.blob == nil && kept.doubts.contains { $0.contains("content") }, "\(kept.doubts)")
+        #expect(try bench.item(301)?.row.subject == "later")
+
+        // What it was let decompress: no more than one buffer beyond the record's size.
+        let file = try LogFile(bench.logFolder.appending("redo.log"))
+        let reader = try RecordReader(file: file)
+        var found: Body?
+        steps: while found == nil {
+            switch try reader.next() {
+            case .record(let record): if case .createMessage(let message) = record.operation { found = message.body }
+            case .end: break steps
+            default: break
+            }
+        }
+        let body = try #require(found)
+        let read = try file.openBody(body, uncompressedSize: 1000)
+        var count = 0
+        #expect(throws: RedoLogError.self) {
+            while case let more = try read(buffer), more > 0 { count += more }
+        }
+        #expect(count <= buffer.count)
     }
 
     @Test("A body whose bytes are not those of its digest is kept where nothing better is, and its account is marked")

@@ -197,6 +197,46 @@ struct BlobTests {
         writer.abandon()
     }
 
+    /// A gzip member of the bytes, repeated.
+    private static func gzip(_ bytes: [UInt8], times: Int = 1) throws -> [UInt8] {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+        defer { buffer.deallocate() }
+        let compressor = Compressor(level: 6)
+        var member: [UInt8] = []
+        for piece in 1...times {
+            try bytes.withUnsafeBytes { bytes in
+                try compressor.run(bytes, last: piece == times, buffer: buffer) { member.append(contentsOf: $0) }
+            }
+        }
+        return member
+    }
+
+    @Test("A bomb in a blob's place ends at the recorded length, one within another, too; the check names it")
+    func bomb() throws {
+        let store = try StoreOnDisk()
+        let writer = try store.open()
+        let blob = try writer.stageBlob(Array("Hello".utf8))
+        try writer.append(message(1, time: 1, change: 1, blob: blob))
+        try writer.commit()
+        let bomb = try Self.gzip([UInt8](repeating: 0, count: 1 << 20), times: 32)
+        for bytes in [bomb, try Self.gzip(bomb)] {
+            let name = "items/\(blob.id.description.prefix(2))/\(blob.id)"
+            store.disk.damage(name) { $0 = bytes }
+            var count = 0
+            let error = #expect(throws: StoreError.self) { try writer.readBlob(blob) { count += $0.count } }
+            #expect(error?.code == .blobDamaged && count <= 5, "\(count)")
+            #expect(throws: StoreError.self) { try writer.blobBytes(blob) }
+            let file = try store.disk.open(store.path.appending(name), .read)
+            defer { file.close() }
+            #expect(throws: BlobDamage.self) { try file.decompressTwice(limit: 5) { count += $0.count } }
+            #expect(throws: BlobDamage.self) { try file.readBlob(blob.id, limit: 5) { count += $0.count } }
+            #expect(count <= 5, "\(count)")
+            let report = try FileStoreCheck(of: store.path, files: store.disk).run()
+            #expect(report.findings.contains { $0.kind == .blobDamaged && $0.reason.contains("more than the 5 bytes") }, "\(report)")
+        }
+        writer.abandon()
+    }
+
     @Test("R2: a blob goes only after its last state is durably gone, by way of expired/, and a new reference brings it back")
     func expiring() throws {
         let store = try StoreOnDisk()

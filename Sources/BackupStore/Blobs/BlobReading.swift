@@ -56,6 +56,28 @@ extension OpenFile {
         return length
     }
 
+    /// Hands out what the gzip member within the gzip member in this file holds.
+    ///
+    /// - Parameter limit: more than so many bytes are damage: two layers may make a million bytes of one.
+    func decompressTwice(limit: Int64, _ body: (UnsafeRawBufferPointer) -> Void) throws {
+        let inner = Decompressor()
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 64)
+        defer { buffer.deallocate() }
+        var length: Int64 = 0
+        var ended = false
+        try decompress { piece in
+            guard !ended else { throw BlobDamage(offset: 0, reason: "bytes after the end of the second layer") }
+            let progress = try inner.run(piece, buffer: buffer) {
+                length += Int64($0.count)
+                guard length <= limit else { throw BlobDamage(offset: 0, reason: "the second layer is too long") }
+                body($0)
+            }
+            guard let progress else { throw BlobDamage(offset: 0, reason: "no second layer") }
+            ended = progress == .ended
+        }
+        guard ended else { throw BlobDamage(offset: 0, reason: "the second layer ends too early") }
+    }
+
     /// Hands out what the one gzip member in this file holds.
     func decompress(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         let buffers = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 << 17, alignment: 64)

@@ -93,27 +93,13 @@ extension CheckRun {
 
     /// Whether the content is there under a second layer of compression.
     private func isCompressedTwice(_ file: Files.File, _ blob: BlobReference) throws -> Bool {
-        let inner = Decompressor()
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 64)
-        defer { buffer.deallocate() }
         var digest = Digest()
-        var length: Int64 = 0
-        var ended = false
         do {
-            try file.decompress { piece in
-                let progress = try inner.run(piece, buffer: buffer) {
-                    digest.update($0)
-                    length += Int64($0.count)
-                    // Two layers together may give a million bytes for one.
-                    guard length <= blob.size else { throw BlobDamage(offset: 0, reason: "too long") }
-                }
-                guard !ended, let progress else { throw BlobDamage(offset: 0, reason: "no second layer") }
-                ended = progress == .ended
-            }
+            try file.decompressTwice(limit: blob.size) { digest.update($0) }
         } catch is BlobDamage {
             return false
         }
-        return ended && digest.finish() == blob.id
+        return digest.finish() == blob.id
     }
 
     /// Files below `items/` and `expired/`: blobs of no state, and what is no blob.

@@ -10,12 +10,15 @@ final class Service {
     private let process = Process()
     private let log: FilePath
 
-    init(_ place: Workplace) throws {
+    /// - Parameter umask: as the shell that starts it has it.
+    init(_ place: Workplace, umask: String = "022") throws {
         self.place = place
         log = place.folder.appending("serve.log")
         _ = FileManager.default.createFile(atPath: log.string, contents: nil)
-        process.executableURL = URL(fileURLWithPath: Program.path)
-        process.arguments = ["--config", place.config, "serve"]
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = [
+            "-c", "umask \(umask); exec \"$@\"", "sh", Program.path, "--config", place.config, "serve",
+        ]
         process.standardOutput = FileHandle(forWritingAtPath: log.string)
         process.standardError = FileHandle(forWritingAtPath: log.string)
         try process.run()
