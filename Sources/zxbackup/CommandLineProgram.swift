@@ -33,11 +33,12 @@ struct CommandLineProgram: Sendable {
                 return try run(invocation)
             }
         } catch let error as UsageError {
-            console.errors(error.message + "\n")
+            console.errors(ShownText.line(error.message) + "\n")
             if let command = error.command { console.errors("\n" + HelpPage.page(command)) }
             return .usage
         } catch {
-            console.errors("\(error)\n")
+            // One line: a name in it must not be able to forge another.
+            console.errors(ShownText.line("\(error)") + "\n")
             return .failed
         }
     }
@@ -77,7 +78,9 @@ struct CommandLineProgram: Sendable {
             let message = type.fullMessage(for: error)
             let code = type.exitCode(for: error)
             if !message.isEmpty {
-                if code.isSuccess { console.write(message + "\n") } else { console.errors(message + "\n") }
+                // A failure is one line, here too; help and what the parser says of a usage have several.
+                let shown = code == .failure ? ShownText.line(message) : message
+                if code.isSuccess { console.write(shown + "\n") } else { console.errors(shown + "\n") }
             }
             return CommandStatus(rawValue: code.rawValue) ?? .failed
         }

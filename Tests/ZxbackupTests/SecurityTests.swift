@@ -69,12 +69,13 @@ struct SecurityTests {
         try expectOwnersOnly(
             place.backup, holding: ["zxbackup.json", "journal/lock", "journal/instance", "index/index.sqlite", "account_info", "="])
         let state = place.folder.appending("state").string
-        try expectOwnersOnly(state, holding: ["properties.sqlite", "restores.sqlite", "space.sqlite"])
+        try expectOwnersOnly(state, holding: ["properties.sqlite", "restores.sqlite"])
 
         let service = try Service(place, umask: mask)
         #expect(place.zx("doAccountScan", "bob@example.com").status == .successful)
         try expectOwnersOnly(place.backup, holding: ["index.sqlite-wal", "index.sqlite-shm"])
-        try expectOwnersOnly(state, holding: ["serve.sock"])
+        try service.wait { FileManager.default.fileExists(atPath: state + "/space.sqlite") }
+        try expectOwnersOnly(state, holding: ["serve.sock", "space.sqlite"])
         #expect(service.end() == 0)
     }
 
@@ -179,8 +180,7 @@ struct SecurityTests {
             ["doUndelete", "bob@example.com", "first", "last"], ["doItemRestore", "bob@example.com", "\(item)", "restore_folder", "/R" + odd],
             ["doExportMailbox", "bob@example.com", out], ["doExportMailbox", odd, out], ["doAccountScan", odd],
             ["doAccountScan", "bob@example.com"], ["doRestoreOnNewAccount", "bob@example.com", "b2@example.com", "last"],
-            ["doRestoreDeletedAccount", odd, "b3@example.com"], ["redolog", "verify", place.folder.appending("server/redolog").string],
-            ["redolog", "dump", place.folder.appending("server/redolog/redo.log").string], ["redolog", "dump", odd], [odd],
+            ["doRestoreDeletedAccount", odd, "b3@example.com"], [odd],
         ]
         // A file that somebody put into the backup path, with a name of that kind.
         try Data().write(to: URL(fileURLWithPath: place.backup + "/items/" + odd))
@@ -188,8 +188,13 @@ struct SecurityTests {
         for words in commands {
             for form in [[], ["--json"]] { printed.append(run(["--config", place.config] + form + words)) }
         }
+        // These print by themselves.
+        for words in [["verify", "redolog"], ["dump", "redolog/redo.log"], ["dump", "none" + odd]] {
+            let result = try BuiltProgram.run(["redolog"] + words, in: place.folder.appending("server").string)
+            printed.append((.successful, String(decoding: result.output, as: UTF8.self), result.errors))
+        }
         for (number, result) in printed.enumerated() {
-            let words = number < 2 ? ["serve"] : commands[(number - 2) / 2]
+            let words = number < 2 ? "serve" : number >= printed.count - 3 ? "redolog" : "\(commands[(number - 2) / 2])"
             for text in [result.text, result.errors] {
                 let passed = text.unicodeScalars.first { scalar in
                     scalar.value < 0x20 && scalar != "\n" && scalar != "\t" || (0x7F...0x9F).contains(scalar.value)

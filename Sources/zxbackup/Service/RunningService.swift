@@ -93,7 +93,7 @@ final class RunningService: Sendable {
             queue.end(try command.run(order.invocation, in: engine, configuration, console))
         } catch {
             // A failure of the backup path itself meets the engine again at its next step, and ends the service there.
-            order.reply(.errors("\(error)\n"))
+            order.reply(.errors(ShownText.line("\(error)") + "\n"))
             queue.end((error as? CoreError)?.code == .stopped ? .stopped : .failed)
         }
         update(engine, force: true)
