@@ -128,8 +128,8 @@ struct SymbolicLinkTests {
         try make(path)
         try PosixFileSystem().rename(path.appending("journal/lock"), to: folder.appending("lock"))
         try link(path.appending("journal/lock"), to: folder.appending("lock"))
-        let error = #expect(throws: StoreError.self) { try StoreWriter(opening: path, serverID: "s") }
-        #expect("\(error!)".contains(path.string) && "\(error!)".contains("find PATH -type l lists those that are there"))
+        let error = try #require(throws: StoreError.self) { try StoreWriter(opening: path, serverID: "s") }
+        #expect("\(error)".contains(path.string) && "\(error)".contains("find PATH -type l lists those that are there"))
     }
 
     @Test("Where an unfinished file would be made, a link is refused or removed", arguments: [true, false])
