@@ -97,7 +97,7 @@ enum StoreFuzz {
         var isTooLong = false
         do {
             try file.decompress { piece in
-                guard read!.count + piece.count < 1 << 22 else {
+                guard read!.count + piece.count < 1 << 20 else {
                     isTooLong = true
                     throw FuzzFailure("enough")
                 }
@@ -116,7 +116,7 @@ enum StoreFuzz {
         var stream = z_stream()
         guard inflateInit2_(&stream, 31, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else { return nil }
         defer { inflateEnd(&stream) }
-        var output = [UInt8](repeating: 0, count: 1 << 22)
+        var output = [UInt8](repeating: 0, count: 1 << 20)
         var input = bytes
         return input.withUnsafeMutableBufferPointer { input in
             output.withUnsafeMutableBufferPointer { output -> [UInt8]? in

@@ -98,7 +98,8 @@ enum HistoryCoding {
                 }
                 return value
             }
-            let sequence = number()
+            // The index may be rotten: more digits than any number has.
+            guard let sequence = UInt64(exactly: number()) else { return nil }
             offset += 5  // ,"n":
             let ordinal = number()
             var checksum: UInt32 = 0
@@ -106,7 +107,7 @@ enum HistoryCoding {
                 guard let digit = hexValue(utf8[index]) else { return nil }
                 checksum = checksum << 4 | UInt32(digit)
             }
-            return HistoryTail(sequence: UInt64(sequence), ordinal: ordinal, checksum: checksum)
+            return HistoryTail(sequence: sequence, ordinal: ordinal, checksum: checksum)
         }
     }
 
