@@ -83,15 +83,15 @@ enum RedoLogFuzz {
     /// What took effect up to the first damage, and whether there was none.
     private static func drain(_ follower: LogFollower) throws -> (transactions: [String], isSound: Bool) {
         var all: [String] = []
+        var isSound = true
         while true {
             switch try follower.next() {
-            case .caughtUp: return (all, true)
-            case .transaction(let transaction): all.append("\(transaction.id) \(transaction.start.header.code)")
-            case .repeatedEnd(let id, _, let committed): all.append("\(id) \(committed)")
-            case .notice(let notice):
-                if notice.kind == .garbage {
-                    while case let rest = try follower.next() { if case .caughtUp = rest { return (all, false) } }
-                }
+            case .caughtUp: return (all, isSound)
+            case .transaction(let transaction):
+                if isSound { all.append("\(transaction.id) \(transaction.start.header.code)") }
+            case .repeatedEnd(let id, _, let committed):
+                if isSound { all.append("\(id) \(committed)") }
+            case .notice(let notice): isSound = isSound && notice.kind != .garbage
             case .lostEnd: continue
             }
         }
