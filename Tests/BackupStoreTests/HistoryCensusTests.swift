@@ -76,6 +76,28 @@ struct HistoryCensusTests {
         try writer.close()
     }
 
+    @Test("The account is marked, too, where the index is made anew under a writer at work", arguments: [false, true])
+    func underWriter(afterFailedCommit: Bool) throws {
+        let clock = SimulatedClock()
+        let store = try store(clock)
+        try forget(store, clock)
+        let writer = try store.open()
+        for id: Int64 in [2, 3] { try store.disk.remove(store.path.appending(historyFile(id))) }
+        store.removeIndex()
+        if afterFailedCommit {
+            store.disk.failing = { $0.hasPrefix("syncdata") ? .ioError : nil }
+            try writer.append(message(8, time: 199, change: 8))
+            #expect(throws: StoreError.self) { try writer.commit() }
+            store.disk.failing = nil
+            try writer.rollback()
+        }
+        try writer.append(message(9, time: 200, change: 9))
+        try writer.commit()
+        #expect(try writer.marks(account).map(\.reason) == ["2 of its histories are gone from the backup path, with all states"])
+        #expect(try writer.item(account, 9) != nil)
+        try writer.close()
+    }
+
     @Test("What purge removed is not missed, before the next checkpoint and after it, and long after", arguments: [false, true])
     func removed(comesAgain: Bool) throws {
         let clock = SimulatedClock()

@@ -13,6 +13,7 @@ extension FileStoreWriter {
         mustReopen = nil
         indexStatus = try files.status(path.indexFile)
         resetGroup()
+        try markVanished()
     }
 
     /// Makes the index anew from histories and journal.
@@ -21,7 +22,6 @@ extension FileStoreWriter {
             try makeReady()
             guard group.transactions == 0, group.open == nil else { throw invalid("transactions are not committed") }
             try remakeIndex()
-            try markVanished()
         }
     }
 
@@ -51,5 +51,6 @@ extension FileStoreWriter {
             mustReopen = mustReopen ?? .materialisation
             throw error
         }
+        try markVanished()
     }
 }
