@@ -219,6 +219,29 @@ struct HostileLogTests {
         #expect(try bench.item(301)?.row.subject == "later")
     }
 
+    @Test("R15: an end that damage took without an unreadable byte marks its account, and no other")
+    func lostEnd() throws {
+        let bench = try LogBench()
+        try bench.message(300, Array("one".utf8))
+        try bench.writer.flush()
+        let log = bench.logFolder.appending("redo.log")
+        let file = try FileDescriptor.open(log, .readWrite)
+        try file.closeAfter {
+            // The end's transaction and mailbox become nobody's.
+            let end = try file.seek(offset: 0, from: .end) - 50
+            try file.writeAll(toAbsoluteOffset: end + 30, [UInt8](repeating: 0, count: 16))
+        }
+        try bench.message(301, Array("two".utf8))
+        try bench.message(400, mailbox: 2, Array("another's".utf8))
+        try bench.backUp()
+        try bench.read { reader in
+            let reasons = try reader.marks(LogBench.alice).map(\.reason)
+            #expect(reasons.contains { $0.contains("has lost the end of CreateMessage") }, "\(reasons)")
+            #expect(try !reader.marks(LogBench.bob).contains { $0.reason.contains("lost the end") })
+            #expect(try reader.item(LogBench.alice, 301) != nil)
+        }
+    }
+
     @Test("Repeated ends of a crash recovery mark an account once")
     func marksOnce() throws {
         let bench = try LogBench()

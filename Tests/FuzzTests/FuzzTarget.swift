@@ -1,5 +1,9 @@
 import Foundation
 
+@testable import BackupStore
+@testable import RedoLog
+@testable import zxbackup
+
 /// What was found wrong with an input, beside a trap: in words.
 struct FuzzFailure: Error, CustomStringConvertible {
     let description: String
@@ -12,9 +16,25 @@ enum FuzzTarget: String, CaseIterable, Sendable, CustomStringConvertible {
 
     var description: String { rawValue }
 
-    /// Reads the input as the product does, and throws where what comes out contradicts itself. Errors that the product throws for
-    /// bad input are what is expected of it.
+    /// Reads the input as the product does. Its own errors are what is expected for bad input.
+    ///
+    /// - Throws: `FuzzFailure` where what comes out contradicts itself, or an error is not one of the product's.
     func run(_ bytes: [UInt8]) throws {
+        do {
+            try read(bytes)
+        } catch is RedoLogError {
+        } catch is StoreError {
+        } catch is BlobDamage {
+        } catch is ConfigurationError {
+        } catch is UsageError {
+        } catch let failure as FuzzFailure {
+            throw failure
+        } catch {
+            throw FuzzFailure("\(type(of: error)) is no error of the product: \(error)")
+        }
+    }
+
+    private func read(_ bytes: [UInt8]) throws {
         switch self {
         case .redolog: try RedoLogFuzz.read(bytes)
         case .follower: try RedoLogFuzz.follow(bytes)
@@ -49,13 +69,6 @@ enum FuzzTarget: String, CaseIterable, Sendable, CustomStringConvertible {
         return try names.sorted().map { ($0, [UInt8](try Data(contentsOf: folder.appendingPathComponent($0)))) }
     }
 
-    /// The longest input worth trying, in bytes.
-    var longest: Int {
-        switch self {
-        case .redolog, .follower: 16_384
-        case .mime: 8192
-        case .history, .journal, .gzip: 4096
-        case .metadata, .commandline, .configuration: 1024
-        }
-    }
+    /// The longest input worth trying, in bytes; `Scripts/fuzz` tells libFuzzer the same.
+    static let longest = 8192
 }

@@ -20,7 +20,7 @@ enum Samples {
     /// The sample logs whole, and each of their records behind a file header of its own.
     static func logs() throws -> [[UInt8]] {
         let whole = try files(below: "RedoLogTests/Fixtures") { $0.hasSuffix(".log") }
-        var seeds = whole.filter { $0.count <= 16_384 }
+        var seeds = whole.filter { $0.count <= FuzzTarget.longest }
         for bytes in whole {
             let memory = try MemoryFile.path(bytes)
             defer { memory.close() }

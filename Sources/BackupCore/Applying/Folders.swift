@@ -197,7 +197,6 @@ extension MailboxChange {
         return text.string
     }
 
-
     mutating func setPermissions(item: Int64, acl: LogText?) throws {
         let map: MetadataDictionary
         do {

@@ -65,7 +65,9 @@ struct SharedBodies {
             else { continue }
             var beginning: [UInt8] = []
             do {
-                try store.readBlob(BlobReference(id: id, size: size, stored: stored)) { if beginning.count < 256 * 1024 { beginning.append(contentsOf: $0) } }
+                try store.readBlob(BlobReference(id: id, size: size, stored: stored)) {
+                    if beginning.count < 256 * 1024 { beginning.append(contentsOf: $0) }
+                }
             } catch let error as StoreError where error.concernsOneAccount {
                 continue  // Its recipients get the content from the server's store.
             }

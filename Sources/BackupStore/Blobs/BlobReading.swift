@@ -49,7 +49,9 @@ extension OpenFile {
         try decompress {
             digest.update($0)
             length += Int64($0.count)
-            guard length <= limit else { throw BlobDamage(offset: 0, reason: "it decompresses to more than the \(limit) bytes recorded") }
+            guard length <= limit else {
+                throw BlobDamage(offset: 0, reason: "it decompresses to more than the \(limit) bytes recorded")
+            }
             try body($0)
         }
         guard digest.finish() == id else { throw BlobDamage(offset: 0, reason: "the digest differs") }

@@ -83,6 +83,7 @@ final class CheckRun<Files: FileSystem> {
         case history(HistoryKey)
         case account(String)
     }
+    /// Those that were told of.
     private var unreadableFolders: Set<FilePath> = []
     private var doubts: [(finding: CheckFinding, about: Doubted)] = []
     /// The path's own index, nil where it cannot be used.
@@ -149,9 +150,10 @@ final class CheckRun<Files: FileSystem> {
     func unreadable(_ folder: FilePath, _ error: Errno) {
         guard unreadableFolders.insert(folder).inserted else { return }
         let names = path.relative(folder).split(separator: "/")
+        let account = names.first == "accounts" && names.count > 1 ? String(names[1]) : nil
         find(
             CheckFinding(
-                .unreadable, file: path.relative(folder), account: names.first == "accounts" && names.count > 1 ? String(names[1]) : nil,
+                .unreadable, file: path.relative(folder), account: account,
                 "the folder cannot be read: \(error)", remedy: Self.unreadableRemedy))
     }
 

@@ -205,6 +205,7 @@ public final class LogFollower {
             length: length, reason: reason, needsScan: ![.opaque, .headerRewritten].contains(kind))
     }
 
+    /// Adds a notice to the queue.
     func enqueue(_ notice: FollowNotice) throws(RedoLogError) { try enqueue(.notice(notice)) }
 
     /// Adds to the queue; the position stays that of before until all of it was handed out.
