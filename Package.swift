@@ -43,13 +43,13 @@ let package = Package(
         .target(
             name: "BackupCore",
             dependencies: [
-                "RedoLog", "BackupStore", "CGMime", "CZlib", .product(name: "Logging", package: "swift-log"),
+                "RedoLog", "BackupStore", "CGMime", "CZlib", "CLibcrypto", .product(name: "Logging", package: "swift-log"),
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .target(
             name: "SandboxServer",
             dependencies: [
-                "BackupCore", "RedoLog", "CLibcrypto", .product(name: "GRDB", package: "GRDB.swift"),
+                "BackupCore", "RedoLog", "CZlib", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
@@ -102,7 +102,7 @@ let package = Package(
         .testTarget(
             name: "BackupCoreTests", dependencies: ["BackupCore", "SandboxServer", "LifeChecks", "CZlib"], exclude: ["Fixtures"]),
         .testTarget(
-            name: "SandboxServerTests", dependencies: ["SandboxServer", "BackupCore", "RedoLog"], exclude: ["Fixtures"]),
+            name: "SandboxServerTests", dependencies: ["SandboxServer", "BackupCore", "BackupStore", "RedoLog"], exclude: ["Fixtures"]),
         .testTarget(
             name: "ZxbackupTests", dependencies: ["zxbackup", "SandboxServer", "BackupCore"], exclude: ["Snapshots"]),
         .testTarget(

@@ -254,7 +254,14 @@ extension SandboxServer {
     func forget(mailbox: Int64, account: String) {
         states[mailbox] = nil
         known.withLock { $0.mailboxes[account] = nil }
-        messageVolume?.removeMailbox(mailbox)
+    }
+
+    /// Removes the contents of a deleted mailbox from every volume.
+    func removeBlobs(ofMailbox mailbox: Int64, in database: Database) throws {
+        for id in try Int64.fetchAll(database, sql: "SELECT id FROM volume WHERE type = 1") {
+            Files.removeTree(try volume("\(id)", in: database).folder(ofMailbox: mailbox))
+        }
+        messageVolume = nil  // It remembers which folders there are.
     }
 
     /// What is cached of the directory may have changed.
@@ -311,7 +318,15 @@ extension SandboxServer {
         return Volume(
             id: id, root: home.pushing(FilePath(row["path"] as String)), fileBits: row["file_bits"],
             fileGroupBits: row["file_group_bits"], mailboxBits: row["mailbox_bits"],
-            mailboxGroupBits: row["mailbox_group_bits"])
+            mailboxGroupBits: row["mailbox_group_bits"], compresses: row["compress_blobs"] != 0,
+            compressionThreshold: row["compression_threshold"])
+    }
+
+    /// The volumes are not what they were.
+    func forgetVolumes() {
+        volumes = [:]
+        messageVolume = nil
+        known.withLock { $0.incoming = nil }
     }
 
     func path(of item: ItemRow, mailbox: Int64, in database: Database) throws -> FilePath {

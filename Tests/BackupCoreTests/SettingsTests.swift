@@ -122,6 +122,25 @@ struct SettingsTests {
         #expect(without.children == [] && silent.unrestoredSettings == [])
     }
 
+    @Test("Sections of a mailbox stay where they are: the report names those of the moment")
+    func sections() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        try bench.alice.setConfig("zwc", ["theme": "dark"])
+        try bench.backUp()
+        try bench.alice.setConfig("carbonio_ws", ["seen": "yes"])
+        let both = try deliver(bench, "both")
+        try bench.alice.setConfig("zwc", [:])
+        try bench.backUp()
+        func missing(_ moment: RestoreMoment, to name: String) throws -> [String] {
+            let report = try restore(bench, moment, to: name).report
+            #expect(report.isComplete && report.addsUp)
+            return report.unrestoredSettings.map(\.name)
+        }
+        #expect(try missing(.change(both), to: "one@example.com") == ["mailbox section carbonio_ws", "mailbox section zwc"])
+        #expect(try missing(.last, to: "two@example.com") == ["mailbox section carbonio_ws"])
+    }
+
     @Test("While the log is followed, what changes in the directory is noticed without a restart")
     func following() throws {
         let bench = try Bench()

@@ -69,7 +69,7 @@ func checkConsistency(of mailbox: SandboxMailbox, _ context: String = "") throws
             .path(mailbox: mailbox.mailboxID, item: item.id, modContent: item.modContent)
         files.insert(path.string)
         let bytes = try Files.read(path)
-        #expect(Int64(bytes.count) == item.size && Digest.sha256(bytes) == item.blobDigest, "blob of \(item.id) \(context)")
+        #expect(Int64(bytes.count) == item.size && ServerDigest.sha256(bytes) == item.blobDigest, "blob of \(item.id) \(context)")
     }
     let dumpsterRows = try mailbox.dumpster()
     let kept = try server.database.read { database in
@@ -78,7 +78,7 @@ func checkConsistency(of mailbox: SandboxMailbox, _ context: String = "") throws
     for revision in revisions + kept {
         let path = try server.database.read { try server.path(of: revision, mailbox: mailbox.mailboxID, in: $0) }
         files.insert(path.string)
-        #expect(Digest.sha256(try Files.read(path)) == revision.blobDigest, "version \(revision.version) of \(revision.itemID) \(context)")
+        #expect(ServerDigest.sha256(try Files.read(path)) == revision.blobDigest, "version \(revision.version) of \(revision.itemID) \(context)")
     }
     let root = server.path.pushing(FilePath("store/0/\(mailbox.mailboxID)/msg"))
     let found = Set(Files.names(in: root).flatMap { group in Files.names(in: root.appending(group)).map { root.appending(group).appending($0).string } })

@@ -1,4 +1,5 @@
 import BackupCore
+import BackupStore
 import Foundation
 import Testing
 
@@ -155,9 +156,29 @@ struct LMTPTests {
             for (row, expected) in zip(rows, sent) {
                 let path = try test.server.database.read { try test.server.path(of: row, mailbox: mailbox.mailboxID, in: $0) }
                 #expect(row.blobDigest == expected[0])
-                #expect(Digest.sha256(try Files.read(path)) == expected[0])
+                #expect(ServerDigest.sha256(try Files.read(path)) == expected[0])
             }
         }
+        try restore(from: test, expected: sent.map { $0[0] }.sorted())
+    }
+
+    /// Backs alice up, restores her into a new account, and reads what is there.
+    private func restore(from test: TestServer, expected: [String]) throws {
+        let backup = test.path.appending("backup")
+        try StoreWriter.create(backup, serverID: test.server.identity.id)
+        let store = try StoreWriter(opening: backup, serverID: test.server.identity.id)
+        defer { try? store.close() }  // The test's outcome is known by then.
+        let engine = try BackupEngine(source: test.server, store: store)
+        try engine.begin()
+        try engine.catchUp()
+        let report = try RestoreOnNewAccount(source: "alice@example.com", destination: "copy@example.com", moment: .last)
+            .run(from: store, to: test.server, stateFolder: test.path.appending("state"))
+        #expect(report.isComplete, "\(report.text)")
+        let copy = try test.server.openMailbox("copy@example.com")
+        let paths = try copy.items(inFolder: 2).map { row in
+            try test.server.database.read { try test.server.path(of: row, mailbox: copy.mailboxID, in: $0) }
+        }
+        #expect(try paths.map { ServerDigest.sha256(try Files.read($0)) }.sorted() == expected)
     }
 
     @Test("Python's smtplib delivers to two recipients, byte by byte", .enabled(if: python != nil, "there is no python3"))

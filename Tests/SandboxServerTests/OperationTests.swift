@@ -41,7 +41,7 @@ struct OperationTests {
         let (store, storeFile) = try #require(records.first.map { ($0.record, $0.file) })
         guard case .storeIncomingBlob(let blob) = store.operation else { Issue.record("no blob"); return }
         #expect(blob.mailboxIDs == [1, 2] && store.header.mailboxID == -1 && store.header.changeID == -1)
-        #expect(blob.digest?.string == Digest.sha256(message) && Int(blob.size) == message.count)
+        #expect(blob.digest?.string == ServerDigest.sha256(message) && Int(blob.size) == message.count)
         let body = try #require(blob.body)
         #expect(try storeFile.read(at: body.offset, count: Int(body.length)) == message)
         let messages = records.compactMap { record -> CreateMessage? in
@@ -121,7 +121,7 @@ struct OperationTests {
         #expect(saved.imapID != 0 && saved.message.flags == 0 && saved.message.noICal)
         let row = try #require(try alice.item(id))
         #expect(row.subject == "Draft two" && row.tags == ["later"] && row.folderID == 6 && row.imapID == id)
-        #expect(row.modContent == Int64(header.changeID) && row.blobDigest == Digest.sha256(content))
+        #expect(row.modContent == Int64(header.changeID) && row.blobDigest == ServerDigest.sha256(content))
         #expect(throws: SandboxError.self) { try alice.updateDraft(2, content) }
         try verify(test, alice)
     }

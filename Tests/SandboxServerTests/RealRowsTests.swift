@@ -57,7 +57,7 @@ struct RealRowsTests {
         var blobs: [String: [UInt8]] = [:]
         for case let file as URL in FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil) ?? .init() {
             guard let bytes = try? Data(contentsOf: file) else { continue }  // A folder.
-            blobs[Digest.sha256(bytes)] = Array(bytes)
+            blobs[ServerDigest.sha256(bytes)] = Array(bytes)
         }
         let rows = try lines(try run(["gzip", "-dc", Self.small.appending(path: "tables/mail_item.jsonl.gz").path]))
         var compared = 0

@@ -19,7 +19,7 @@ struct SandboxServerTests {
         #expect(row.subject == "A kettle")
         #expect(row.sender == "Bob Example")
         #expect(row.recipients == "alice@example.com")
-        #expect(row.blobDigest == Digest.sha256(message))
+        #expect(row.blobDigest == ServerDigest.sha256(message))
         #expect(row.modMetadata == 2 && row.modContent == 2)
         #expect(row.metadata == "d1:f27:The kettle is on the table.1:p11:Re: [list] 1:s29:Bob Example <bob@example.com>1:t17:alice@example.com1:vi10ee")
         #expect(try Files.read(test.path.pushing("store/0/1/msg/0/257-2.msg")) == message)

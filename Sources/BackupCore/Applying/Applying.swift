@@ -115,7 +115,9 @@ extension MailboxChange {
         case .repositionNote(let note): try repositionNote(note)
         case .iCalReply(let reply): try touchCalendarItem(answeredBy: reply)
         case .createLink(let link): createLink(link)
-        case .createFileSharedWithMe, .addSearchHistoryEntry,
+        case .createFileSharedWithMe:
+            mark("a file shared with the account came, changed or went, and the log does not say which item it is")
+        case .addSearchHistoryEntry,
             .purgeSearchHistory, .deleteSearchHistory, .setSavedSearchStatus, .createSmartFolder, .opaque:
             leave(operation)
         }
@@ -124,7 +126,7 @@ extension MailboxChange {
     /// An operation without effect here: the account is marked, by the operation's name.
     private mutating func leave(_ operation: Operation, candidates: [Int64] = []) {
         unapplied.append(operation.code.name)
-        mark("operation \(operation.code.name) is not applied yet", candidates: candidates)
+        mark("operation \(operation.code.name) is unknown here, only a scan sees what it did", candidates: candidates)
     }
 
     private mutating func setMetadata(

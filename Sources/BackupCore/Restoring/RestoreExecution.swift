@@ -183,7 +183,7 @@ final class RestoreExecution {
             if isTamed { item.row.tameNames(id: id) }
             if let blob = state.blob {
                 item.content = try NewItem.Content(CheckedContent(blob, store, folder: spool))
-            } else if state.row.type.hasContent || !(state.row.blobDigest ?? "").isEmpty {
+            } else if state.row.hasContent || !(state.row.blobDigest ?? "").isEmpty {
                 return fail(.readError, "its content could not be read when it was backed up")
             }
         } catch let error as StoreError where error.code == .blobDamaged {
@@ -322,7 +322,13 @@ extension NewItem.Content {
     fileprivate init(_ content: CheckedContent) { self.init(size: content.size, reader: content.reader()) }
 }
 
-extension ItemType {
-    /// Whether items of this type always have a content (formats/zimbra-items.md, section 4).
-    fileprivate var hasContent: Bool { [.message, .chat, .document, .wiki].contains(self) }
+extension ItemRow {
+    /// Whether items of this kind always have a content (formats/zimbra-items.md, section 4): all documents but those of others that
+    /// are merely noted here (section 3.10).
+    fileprivate var hasContent: Bool { [.message, .chat, .document, .wiki].contains(type) && !isSharedFile }
+
+    /// Whether it is an entry of "Files shared with me".
+    package var isSharedFile: Bool {
+        type == .document && (try? MetadataDictionary(parsing: metadata))?.string("oai") != nil
+    }
 }

@@ -4,7 +4,7 @@ public struct FollowStatistics: Hashable, Sendable {
     public var transactions = 0
     /// Of them, left out: known already, or of a mailbox that belongs to no account.
     public var skipped = 0
-    /// Operations that are not applied yet, by name.
+    /// Operations that only a scan sees, by name.
     public var unapplied: [String: Int] = [:]
     /// From the server's commit to the durable state, of each transaction.
     public var lag = LagHistogram()

@@ -10,12 +10,20 @@ struct Volume: Sendable {
     var fileGroupBits: Int64 = 8
     var mailboxBits: Int64 = 12
     var mailboxGroupBits: Int64 = 8
+    var compresses = false
+    /// Contents of so many bytes or fewer stay plain.
+    var compressionThreshold: Int64 = 4096
+
+    /// The folder that holds all of a mailbox.
+    func folder(ofMailbox mailbox: Int64) -> FilePath {
+        let mailboxGroup = (mailbox >> mailboxBits) & ((1 << mailboxGroupBits) - 1)
+        return root.appending("\(mailboxGroup)").appending("\(mailbox)")
+    }
 
     /// The folder that holds an item's blobs.
     func folder(mailbox: Int64, item: Int64) -> FilePath {
-        let mailboxGroup = (mailbox >> mailboxBits) & ((1 << mailboxGroupBits) - 1)
         let fileGroup = (item >> fileBits) & ((1 << fileGroupBits) - 1)
-        return root.appending("\(mailboxGroup)").appending("\(mailbox)").appending("msg").appending("\(fileGroup)")
+        return folder(ofMailbox: mailbox).appending("msg").appending("\(fileGroup)")
     }
 
     /// The file of an item's content.
@@ -39,6 +47,10 @@ struct BlobVolume {
         if made.insert(folder.string).inserted { try Files.makeFolders(folder) }
         let target = folder.appending("\(item)-\(modContent).msg")
         while Glibc.link(source.string, target.string) != 0 {
+            if errno == EXDEV {
+                try Files.copy(source, to: target)
+                break
+            }
             guard errno == EEXIST, rename(target.string, target.string + ".bak") == 0 else {
                 throw Files.failure("linking a blob", target)
             }
@@ -49,12 +61,6 @@ struct BlobVolume {
     /// Removes a file; one that is gone already is no error.
     func remove(_ path: FilePath) throws {
         guard unlink(path.string) == 0 || errno == ENOENT else { throw Files.failure("removing a blob", path) }
-    }
-
-    /// Forgets folders of a deleted mailbox and removes them.
-    mutating func removeMailbox(_ mailbox: Int64) {
-        made = []
-        Files.removeTree(volume.folder(mailbox: mailbox, item: 0).removingLastComponent().removingLastComponent())
     }
 }
 
@@ -74,6 +80,29 @@ enum Files {
             }
             rest = UnsafeRawBufferPointer(rebasing: rest[written...])
         }
+    }
+
+    /// Copies a file that cannot be linked, such as one of another file system.
+    static func copy(_ source: FilePath, to target: FilePath) throws {
+        let input = open(source.string, O_RDONLY | O_CLOEXEC)
+        guard input >= 0 else { throw failure("reading a file", source) }
+        defer { close(input) }
+        let output = open(target.string, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard output >= 0 else { throw failure("copying a file", target) }
+        defer { close(output) }
+        while case let count = sendfile(output, input, nil, 1 << 20), count != 0 {
+            guard count > 0 else {
+                unlink(target.string)
+                throw failure("copying a file", target)
+            }
+        }
+    }
+
+    /// The length of a file in bytes.
+    static func length(of path: FilePath) throws -> Int64 {
+        var status = stat()
+        guard stat(path.string, &status) == 0 else { throw failure("reading a file's length", path) }
+        return Int64(status.st_size)
     }
 
     /// Creates a folder and those above it.

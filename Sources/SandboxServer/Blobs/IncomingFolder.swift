@@ -6,7 +6,10 @@ import SystemPackage
 /// A message that lies in `incoming`, with what is known about it.
 struct IncomingBlob {
     var path: FilePath
+    /// Of the content.
     var size: Int64
+    /// Of the file, which a volume may compress.
+    var storedLength: Int64
     var digest: String
     /// The whole content where it is at most `IncomingFolder.keptInMemory` long, else its beginning.
     var bytes: [UInt8]
@@ -24,6 +27,7 @@ final class IncomingFolder: Sendable {
     }
 
     private let path: FilePath
+    private let volume: Volume
     private let syncs: Bool
     private let names: Mutex<Names>
 
@@ -31,6 +35,7 @@ final class IncomingFolder: Sendable {
 
     init(of volume: Volume, syncs: Bool, now: Int64) {
         path = volume.root.appending("incoming")
+        self.volume = volume
         self.syncs = syncs
         names = Mutex(Names(base: now))
     }
@@ -49,17 +54,17 @@ final class IncomingFolder: Sendable {
 
     /// Writes a message that is in memory.
     func receive(_ bytes: [UInt8], now: Int64) throws -> IncomingBlob {
-        let digest = Digest()
+        let digest = ServerDigest()
         bytes.withUnsafeBytes { digest.update($0) }
         let path = try write(now) { descriptor, path in
             try bytes.withUnsafeBytes { try Files.write($0, to: descriptor, path) }
         }
-        return IncomingBlob(path: path, size: Int64(bytes.count), digest: digest.text(), bytes: bytes)
+        return try stored(path, size: Int64(bytes.count), digest: digest.text(), bytes: bytes, now)
     }
 
     /// Writes a message that is read piece by piece.
     func receive(reading next: ByteReader, now: Int64) throws -> IncomingBlob {
-        let digest = Digest()
+        let digest = ServerDigest()
         var size: Int64 = 0
         var kept: [UInt8] = []
         let path = try write(now) { descriptor, path in
@@ -75,7 +80,23 @@ final class IncomingFolder: Sendable {
                 }
             }
         }
-        return IncomingBlob(path: path, size: size, digest: digest.text(), bytes: kept)
+        return try stored(path, size: size, digest: digest.text(), bytes: kept, now)
+    }
+
+    /// The blob of a written file, compressed where the volume wants that.
+    private func stored(_ path: FilePath, size: Int64, digest: String, bytes: [UInt8], _ now: Int64) throws -> IncomingBlob {
+        var blob = IncomingBlob(path: path, size: size, storedLength: size, digest: digest, bytes: bytes)
+        guard volume.compresses, size > volume.compressionThreshold else { return blob }
+        let compressed = try write(now) { descriptor, target in try GzipFile.compress(path, to: descriptor, target) }
+        let length = try Files.length(of: compressed)
+        // One as long as its content would be read as plain.
+        guard length != size else {
+            unlink(compressed.string)
+            return blob
+        }
+        unlink(path.string)
+        (blob.path, blob.storedLength) = (compressed, length)
+        return blob
     }
 
     private func write(_ now: Int64, _ body: (CInt, FilePath) throws -> Void) throws -> FilePath {

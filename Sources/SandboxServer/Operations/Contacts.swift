@@ -68,7 +68,7 @@ extension Change {
         logged.tags = tags.map { LogText($0) }
         logged.fields = Self.logged(fields)
         logged.attachmentBlob = blob.map { Body(length: $0.size) }
-        return (id, Logged(.createContact(logged), body: blob?.logged))
+        return (id, Logged(.createContact(logged), body: try blob?.plain()))
     }
 
     fileprivate func modifyContact(
@@ -88,7 +88,7 @@ extension Change {
         logged.fields = Self.logged(fields)
         logged.legacyVolume = -1
         logged.attachmentBlob = blob.map { Body(length: $0.size) }
-        return Logged(.modifyContact(logged), body: blob?.logged)
+        return Logged(.modifyContact(logged), body: try blob?.plain())
     }
 
     /// The metadata with a higher `mdver`, and with the next `ver`: content changed.

@@ -158,9 +158,9 @@ extension Change {
         if let id = summary.messageID { try statement.execute(arguments: [mailbox, Self.hash(messageID: id), conversation]) }
     }
 
-    private static func hash(_ summary: MessageSummary) -> String { Digest.sha1(summary.subject.normalized.lowercased().utf8) }
+    private static func hash(_ summary: MessageSummary) -> String { ServerDigest.sha1(summary.subject.normalized.lowercased().utf8) }
 
-    private static func hash(messageID: String) -> String { Digest.sha1([1, 2] + messageID.utf8) }
+    private static func hash(messageID: String) -> String { ServerDigest.sha1([1, 2] + messageID.utf8) }
 
     /// The metadata of a conversation: its senders, newest first, at most eight (formats/zimbra-items.md, section 3.6).
     private static func participants(_ text: String?, adding message: ItemRow) -> String {

@@ -24,7 +24,7 @@ extension Change {
         message.mergedConversationIDs = []
         message.noICal = true
         message.path = ":streamed:"
-        message.body = Body(length: blob.size)
+        message.body = blob.body
         return (fields, message)
     }
 

@@ -135,7 +135,7 @@ extension SandboxServer {
                 throw error
             }
             try log.commit(transaction, timestamp: max(time, options.clock()))
-            try withMessageVolume(database) { $0.removeMailbox(id) }
+            try removeBlobs(ofMailbox: id, in: database)
             forget(mailbox: id, account: account)
         }
     }

@@ -86,7 +86,7 @@ extension Change {
             message.legacyLinkVolume = -1
         } else {
             message.bodyType = 1
-            message.body = Body(length: mail.blob.size)
+            message.body = mail.blob.body
             body = mail.blob.logged
         }
         let operation: Operation
@@ -156,13 +156,20 @@ extension Change {
         message.mergedConversationIDs = []
         message.noICal = true
         message.path = ":streamed:"
-        message.body = Body(length: blob.size)
+        message.body = blob.body
         return message
     }
 }
 
 extension IncomingBlob {
-    var logged: LoggedBody { isWhole ? .bytes(bytes) : .file(path, size: size) }
+    /// The bytes that the log carries: the file's, compressed where that is.
+    var logged: LoggedBody { isWhole && storedLength == size ? .bytes(bytes) : .file(path, size: storedLength) }
+
+    /// The content itself, for records that never carry it compressed: those of contacts (formats/zimbra-redolog.md, section 4.2).
+    func plain() throws -> LoggedBody { storedLength == size ? logged : .bytes(isWhole ? bytes : try GzipFile.content(of: path)) }
+
+    /// What a record says of them.
+    var body: Body { Body(length: storedLength) }
 
     var summary: MessageSummary { MessageSummary(bytes: bytes, isWhole: isWhole) }
 }
@@ -192,7 +199,7 @@ extension SandboxServer {
                     store.digest = LogText(blob.digest)
                     store.path = LogText(blob.path.string)
                     store.size = Int32(blob.size)
-                    store.body = Body(length: blob.size)
+                    store.body = blob.body
                     try logAlone(.storeIncomingBlob(store), mailbox: -1, body: blob.logged, to: log)
                     return first
                 }

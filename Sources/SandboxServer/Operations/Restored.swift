@@ -73,7 +73,7 @@ extension Change {
             try AppointmentTable.appointments.put(span, item: row.id, mailbox: mailbox, in: database)
         }
         if let versions { return (row.id, try versions.records(of: row, item.revisions.map(\.row), blobs)) }
-        return (row.id, record(of: row, blobs.first ?? nil))
+        return (row.id, try record(of: row, blobs.first ?? nil))
     }
 
     /// A new folder's counters.

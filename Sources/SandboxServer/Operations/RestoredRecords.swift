@@ -14,18 +14,18 @@ extension Change {
     static func hasRecord(_ item: NewItem) -> Bool {
         switch item.row.type {
         case .folder, .searchFolder, .mountpoint, .message, .chat, .contact, .note, .comment, .link: true
-        case .document: RestoredVersions(of: item) != nil
+        case .document: !item.row.isSharedFile && RestoredVersions(of: item) != nil
         case .appointment, .task: !item.row.map.invitations.isEmpty
         default: false
         }
     }
 
     /// The record of an item other than a document; of one that has none (`hasRecord`) what nobody writes.
-    func record(of row: ItemRow, _ blob: IncomingBlob?) -> Logged {
+    func record(of row: ItemRow, _ blob: IncomingBlob?) throws -> Logged {
         let metadata = row.map
         return switch row.type {
         case .folder: folder(row, metadata)
-        case .contact: contact(row, metadata, blob)
+        case .contact: try contact(row, metadata, blob)
         case .note: note(row, metadata)
         case .comment: comment(row, metadata)
         case .searchFolder: search(row, metadata)
@@ -36,7 +36,7 @@ extension Change {
         }
     }
 
-    private func contact(_ row: ItemRow, _ metadata: MetadataDictionary, _ blob: IncomingBlob?) -> Logged {
+    private func contact(_ row: ItemRow, _ metadata: MetadataDictionary, _ blob: IncomingBlob?) throws -> Logged {
         let fields = metadata.dictionary("fld") ?? MetadataDictionary()
         var logged = CreateContact()
         logged.itemID = Int32(row.id)
@@ -44,7 +44,7 @@ extension Change {
         logged.tags = row.tags.map { LogText($0) }
         logged.fields = fields.keys.sorted().map { ContactField(key: LogText($0), value: LogText(fields.string($0) ?? "")) }
         logged.attachmentBlob = blob.map { Body(length: $0.size) }
-        return Logged(.createContact(logged), body: blob?.logged)
+        return Logged(.createContact(logged), body: try blob?.plain())
     }
 
     private func note(_ row: ItemRow, _ metadata: MetadataDictionary) -> Logged {
@@ -133,7 +133,7 @@ extension Change {
         message.tags = row.tags.map { LogText($0) }
         message.path = LogText(blob?.path.string ?? "")
         message.bodyType = 1
-        message.body = Body(length: row.size)
+        message.body = blob?.body ?? Body(length: row.size)
         guard row.type == .chat else { return Logged(.createMessage(message), body: blob?.logged) }
         var chat = CreateChat()
         chat.message = message

@@ -145,11 +145,13 @@ extension Change {
         var body: LoggedBody?
         if let digest = old.blobDigest {
             let file = try server.path(of: old, mailbox: mailbox, in: database)
-            try place(IncomingBlob(path: file, size: old.size, digest: digest, bytes: []), in: &row)
+            var blob = IncomingBlob(path: file, size: old.size, storedLength: try Files.length(of: file), digest: digest, bytes: [])
+            try place(blob, in: &row)
             // The operation's body is read from the new place: the old one goes with the commit.
-            body = .file(try server.path(of: row, mailbox: mailbox, in: database), size: old.size)
+            blob.path = try server.path(of: row, mailbox: mailbox, in: database)
+            body = try blob.plain()
             removals.append(file)
-            logged.attachmentBlob = Body(length: old.size)
+            logged.attachmentBlob = Body(length: blob.size)
         }
         try update(old, to: row)
         return Logged(.modifyContact(logged), body: body)

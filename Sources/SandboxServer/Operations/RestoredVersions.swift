@@ -63,14 +63,14 @@ struct RestoredVersions {
         fields.descriptionEnabled = metadata.string("dee") != "false"
         var message = CreateMessage()
         message.receivedDate = revision.date * 1000
-        message.digest = LogText(blob?.digest ?? Digest.sha256([]))
+        message.digest = LogText(blob?.digest ?? ServerDigest.sha256([]))
         message.size = blob?.size ?? 0
         message.conversationID = 0
         message.conversationFirstMessageID = 0
         message.mergedConversationIDs = []
         message.noICal = true
         message.path = ":streamed:"
-        message.body = Body(length: message.size)
+        message.body = blob?.body ?? Body(length: 0)
         let body = blob?.logged ?? .bytes([])
         guard version == 1 else {
             message.itemID = 0

@@ -34,6 +34,23 @@ extension ScenarioRun {
             let isDeep = ["yes", "true"].contains(step.options["older"]?.lowercased())
             try mailbox.purgeRevision(try number(words[2], step), of: try id(), includeOlder: isDeep)
             return "purged version \(words[2]) of \(try id())"
+        case "shared-file":
+            let owner = try server.openMailbox(words[1])
+            let document = try item(words[2], owner, step)
+            guard let entry = try server.findAccount(words[1]), let row = try owner.item(document), let uuid = row.uuid else {
+                throw missing(step, "document \(words[2]) of \(words[1])")
+            }
+            let id = try mailbox.addSharedFile(
+                named: row.name ?? "\(document)", of: entry, file: (document, uuid),
+                contentType: row.map.string("ct") ?? "application/octet-stream", rights: words[3])
+            return name(step, id, "noted shared document \(id)")
+        case "shared-file-rights":
+            try mailbox.setRights(words[2], ofSharedFile: try id())
+            return "changed the rights on shared document \(try id())"
+        case "remove-shared-file":
+            let id = try id()
+            try mailbox.removeSharedFile(id)
+            return "removed shared document \(id)"
         case "rename-document":
             let id = try id()
             try mailbox.renameDocument(id, to: words[2])

@@ -82,6 +82,7 @@ public final class ScenarioRun {
         case "mark":
             marks[step.words[0]] = server.options.clock()
             return "\(step.words[0]) is \(marks[step.words[0]] ?? 0)"
+        case "volume", "current-volume", "rename-volume", "delete-volume": return try changeVolume(step)
         case "rollover":
             try server.rollOver()
             return "rolled the redo log over"

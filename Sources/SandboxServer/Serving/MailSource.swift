@@ -1,7 +1,5 @@
 import BackupCore
 import GRDB
-import Glibc
-import SystemPackage
 
 /// The reading side: what a backup sees of the server.
 extension SandboxServer: MailSource {
@@ -68,7 +66,7 @@ extension SandboxServer: MailSource {
         return result
     }
 
-    /// Opens a blob of the volume, which does not compress.
+    /// Opens a blob of its volume.
     public func openBlob(_ location: BlobLocation) throws -> ByteReader {
         // Also called while a mailbox is being read.
         let volume = try database.unsafeReentrantRead { database in
@@ -77,31 +75,7 @@ extension SandboxServer: MailSource {
                 arguments: [location.mailboxID, location.itemID])
             return try Self.readVolume(Int64(locator ?? "") ?? 0, home: path, in: database)
         }
-        let file = volume.path(mailbox: location.mailboxID, item: location.itemID, modContent: location.modContent)
-        let descriptor = Glibc.open(file.string, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Files.failure("reading the blob of item \(location.itemID)", file) }
-        let open = OpenBlob(descriptor: descriptor, path: file)
-        return { try open.read(into: $0) }
-    }
-}
-
-/// A blob file that is being read; closed with its last reference.
-private final class OpenBlob: Sendable {
-    private let descriptor: CInt
-    private let path: FilePath
-
-    init(descriptor: CInt, path: FilePath) {
-        self.descriptor = descriptor
-        self.path = path
-    }
-
-    deinit { close(descriptor) }
-
-    func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-        while true {
-            let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
-            if count >= 0 { return count }
-            guard errno == EINTR else { throw Files.failure("reading a blob", path) }
-        }
+        let place = volume.path(mailbox: location.mailboxID, item: location.itemID, modContent: location.modContent)
+        return try StoredBlob(location, at: place).open()
     }
 }

@@ -1,12 +1,12 @@
 import CLibcrypto
 
-/// A running SHA-256 or SHA-1.
-final class Digest {
+/// A running SHA-256 or SHA-1, in the text forms of a server's tables (formats/zimbra-items.md, section 4, "Digest").
+package final class ServerDigest {
     private let context: OpaquePointer
 
-    enum Kind { case sha256, sha1 }
+    package enum Kind { case sha256, sha1 }
 
-    init(_ kind: Kind = .sha256) {
+    package init(_ kind: Kind = .sha256) {
         guard let context = EVP_MD_CTX_new() else { fatalError("out of memory") }
         self.context = context
         // Fails only where the library lacks the algorithm.
@@ -19,13 +19,13 @@ final class Digest {
     private nonisolated(unsafe) static let sha256 = EVP_MD_fetch(nil, "SHA256", nil)
     private nonisolated(unsafe) static let sha1 = EVP_MD_fetch(nil, "SHA1", nil)
 
-    func update(_ bytes: UnsafeRawBufferPointer) {
+    package func update(_ bytes: UnsafeRawBufferPointer) {
         guard let base = bytes.baseAddress, bytes.count > 0 else { return }
         precondition(EVP_DigestUpdate(context, base, bytes.count) == 1)
     }
 
     /// The hash as the server writes it: base64 with `/` written as `,`.
-    func text() -> String {
+    package func text() -> String {
         withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { hash in
             var length: UInt32 = 0
             precondition(EVP_DigestFinal_ex(context, hash.baseAddress?.assumingMemoryBound(to: UInt8.self), &length) == 1)
@@ -34,13 +34,13 @@ final class Digest {
     }
 
     /// The digest of some bytes, as in `mail_item.blob_digest`.
-    static func sha256(_ bytes: some Sequence<UInt8>) -> String { text(.sha256, Array(bytes)) }
+    package static func sha256(_ bytes: some Sequence<UInt8>) -> String { text(.sha256, Array(bytes)) }
 
     /// The form of `open_conversation.hash`.
-    static func sha1(_ bytes: some Sequence<UInt8>) -> String { text(.sha1, Array(bytes)) }
+    package static func sha1(_ bytes: some Sequence<UInt8>) -> String { text(.sha1, Array(bytes)) }
 
     private static func text(_ kind: Kind, _ bytes: [UInt8]) -> String {
-        let digest = Digest(kind)
+        let digest = ServerDigest(kind)
         bytes.withUnsafeBytes { digest.update($0) }
         return digest.text()
     }
