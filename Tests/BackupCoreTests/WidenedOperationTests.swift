@@ -45,6 +45,18 @@ struct WidenedOperationTests {
         #expect(statistics.unapplied == [:])
     }
 
+    @Test("A path is split where the server splits it: a name may begin with a mark that combines with the slash before it")
+    func combiningMarks() throws {
+        let statistics = try follow { _, alice in
+            let last = try alice.createFolderPath("/A/\u{319}b/\u{301}c")
+            #expect(try alice.item(last)?.name == "\u{301}c" && alice.items().contains { $0.name == "\u{319}b" })
+            try alice.renameFolder(last, toPath: "/A/\u{319}b/\u{301}d/e")
+            #expect(try alice.item(last)?.name == "e")
+            #expect(try alice.items().contains { $0.name == "\u{301}d" })
+        }
+        #expect(statistics.unapplied == [:])
+    }
+
     @Test("Documents with revisions, locks and comments", arguments: [false, true])
     func documents(tracksImap: Bool) throws {
         let statistics = try follow { _, alice in

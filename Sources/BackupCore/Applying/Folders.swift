@@ -52,7 +52,7 @@ extension MailboxChange {
         return ItemState(row: row)
     }
 
-    private func segments(of path: LogText?) -> [String] { (path?.string ?? "").split(separator: "/").map(String.init) }
+    private func segments(of path: LogText?) -> [String] { (path?.string ?? "").pathNames }
 
     mutating func createSavedSearch(_ search: CreateSavedSearch) throws {
         var state = container(

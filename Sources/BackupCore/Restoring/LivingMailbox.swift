@@ -146,8 +146,8 @@ final class LivingMailbox {
     /// A folder of the target at a path, made where it is missing.
     func folder(at path: String) throws -> Int64 {
         var parent = WellKnownFolder.userRoot
-        for name in path.split(separator: "/") {
-            if let there = execution.targetFolders.find(named: String(name), in: parent) {
+        for name in path.pathNames {
+            if let there = execution.targetFolders.find(named: name, in: parent) {
                 parent = there
                 continue
             }

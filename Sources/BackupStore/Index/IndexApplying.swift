@@ -212,16 +212,21 @@ extension HistoryKey {
 
     /// The key of such a text.
     init?(indexName: String) {
-        let parts = indexName.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let parts = Self.parts(indexName)
         guard parts.count == 2 else { return nil }
         self.init(kind: parts[0], id: parts[1])
+    }
+
+    /// What is before and behind the first slash, by bytes: with a mark of a stranger's name behind it, it is another character.
+    private static func parts(_ text: String) -> [String] {
+        text.utf8.split(separator: UInt8(ascii: "/"), maxSplits: 1, omittingEmptySubsequences: false).map { String(Substring($0)) }
     }
 
     /// The key of a kind and an id as ``entry`` gives them.
     init?(kind: String, id: String) {
         switch kind {
         case "item":
-            let parts = id.split(separator: "/").map(String.init)
+            let parts = Self.parts(id)
             guard parts.count == 2, let number = Int64(parts[1]) else { return nil }
             self = .item(account: parts[0], id: number)
         case "account_info": self = .accountInfo(id)

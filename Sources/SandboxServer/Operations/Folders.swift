@@ -124,7 +124,7 @@ extension SandboxMailbox {
     @discardableResult
     public func createFolderPath(_ path: String, view: ItemType? = .message) throws -> Int64 {
         try server.change(mailboxID) { change in
-            let names = path.split(separator: "/").map(String.init)
+            let names = path.pathNames
             guard !names.isEmpty else { throw change.failure(.invalidName, "\"\(path)\" is no path") }
             var logged = CreateFolderPath()
             logged.path = LogText("/" + names.joined(separator: "/"))
@@ -137,7 +137,7 @@ extension SandboxMailbox {
     /// Gives a folder an absolute path, and creates what is missing of that above it.
     public func renameFolder(_ id: Int64, toPath path: String) throws {
         try server.change(mailboxID) { change in
-            var names = path.split(separator: "/").map(String.init)
+            var names = path.pathNames
             guard let name = names.popLast() else { throw change.failure(.invalidName, "\"\(path)\" is no path") }
             var logged = RenameItemPath()
             logged.itemID = Int32(id)

@@ -145,8 +145,8 @@ struct MailboxState {
     /// The folder at an absolute path.
     func folder(at path: String) -> Int64? {
         var current: Int64 = 1
-        for name in path.split(separator: "/") {
-            guard let child = child(named: String(name), of: current) else { return nil }
+        for name in path.pathNames {
+            guard let child = child(named: name, of: current) else { return nil }
             current = child.row.id
         }
         return current
