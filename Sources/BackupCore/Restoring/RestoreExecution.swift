@@ -118,7 +118,7 @@ final class RestoreExecution {
                 report.asked += 1
                 report.fail(id, .broken, reason)
             case .alive(let state):
-                guard stage.includes(state.row.type) else { return }
+                guard stage.includes(state.row.type, hasParent: state.row.parentID != nil) else { return }
                 try takeWaiting(before: id)
                 if !order.keeps(state.row) { try take(state) }
             }
@@ -174,8 +174,9 @@ final class RestoreExecution {
             report.fail(id, reason, detail)
             map.drop(id)
         }
-        if state.row.type == .comment, try target(of: state.row.parentID ?? 0) == nil {
-            return fail(.invalid, "its document \(state.row.parentID ?? 0) could not be restored")
+        // One that was recovered from the dumpster without its document has none.
+        if state.row.type == .comment, let document = state.row.parentID, try target(of: document) == nil {
+            return fail(.invalid, "its document \(document) could not be restored")
         }
         var item: NewItem
         do {
@@ -183,7 +184,7 @@ final class RestoreExecution {
             if isTamed { item.row.tameNames(id: id) }
             if let blob = state.blob {
                 item.content = try NewItem.Content(CheckedContent(blob, store, folder: spool))
-            } else if state.row.hasContent || !(state.row.blobDigest ?? "").isEmpty {
+            } else if state.row.type.hasContent || !(state.row.blobDigest ?? "").isEmpty {
                 return fail(.readError, "its content could not be read when it was backed up")
             }
         } catch let error as StoreError where error.code == .blobDamaged {
@@ -303,18 +304,20 @@ extension ItemRow {
 enum ItemStage {
     case conversations, items, comments
 
-    func includes(_ type: ItemType) -> Bool {
-        switch self {
+    /// A comment that names no document waits for none: it keeps its place among the items.
+    func includes(_ type: ItemType, hasParent: Bool) -> Bool {
+        let isLate = type == .comment && hasParent
+        return switch self {
         case .conversations: type == .conversation
-        case .comments: type == .comment
-        case .items: !type.isContainer && type != .tag && type != .conversation && type != .comment
+        case .comments: isLate
+        case .items: !type.isContainer && type != .tag && type != .conversation && !isLate
         }
     }
 
     /// By the type in a history line; what names none is told of with the items.
     func includes(_ fields: JSONObject) -> Bool {
         guard let type = fields["type"]?.string.flatMap({ ItemType(name: $0) }) else { return self == .items }
-        return includes(type)
+        return includes(type, hasParent: fields["parent"]?.int != nil)
     }
 }
 
@@ -322,13 +325,8 @@ extension NewItem.Content {
     fileprivate init(_ content: CheckedContent) { self.init(size: content.size, reader: content.reader()) }
 }
 
-extension ItemRow {
-    /// Whether items of this kind always have a content (formats/zimbra-items.md, section 4): all documents but those of others that
-    /// are merely noted here (section 3.10).
-    fileprivate var hasContent: Bool { [.message, .chat, .document, .wiki].contains(type) && !isSharedFile }
-
-    /// Whether it is an entry of "Files shared with me".
-    package var isSharedFile: Bool {
-        type == .document && (try? MetadataDictionary(parsing: metadata))?.string("oai") != nil
-    }
+extension ItemType {
+    /// Whether items of this type always have a content (formats/zimbra-items.md, section 4). Documents do not: entries of "Files
+    /// shared with me" and their copies have none.
+    fileprivate var hasContent: Bool { [.message, .chat, .wiki].contains(self) }
 }

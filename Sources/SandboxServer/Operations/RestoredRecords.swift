@@ -13,8 +13,9 @@ extension Change {
     /// version, of a calendar item without an invitation, and of types that nobody writes, a follower learns by a scan.
     static func hasRecord(_ item: NewItem) -> Bool {
         switch item.row.type {
-        case .folder, .searchFolder, .mountpoint, .message, .chat, .contact, .note, .comment, .link: true
-        case .document: !item.row.isSharedFile && RestoredVersions(of: item) != nil
+        case .folder, .searchFolder, .mountpoint, .message, .chat, .contact, .note, .link: true
+        case .comment: item.row.parentID != nil
+        case .document: item.row.blobDigest != nil && RestoredVersions(of: item) != nil
         case .appointment, .task: !item.row.map.invitations.isEmpty
         default: false
         }

@@ -9,10 +9,11 @@ extension SandboxMailbox {
     ///
     /// - Parameters:
     ///   - file: the document in the owner's mailbox, with its uuid.
+    ///   - size: of the document, in bytes; no record tells it.
     ///   - rights: letters, such as `rw`.
     @discardableResult
     public func addSharedFile(
-        named name: String, of owner: AccountEntry, file: (id: Int64, uuid: String), contentType: String, rights: String
+        named name: String, of owner: AccountEntry, file: (id: Int64, uuid: String), size: Int64 = 0, contentType: String, rights: String
     ) throws -> Int64 {
         try server.change(mailboxID) { change in
             guard Names.isFolder(name) else { throw change.failure(.invalidName, "\"\(name)\" is no document's name") }
@@ -24,7 +25,7 @@ extension SandboxMailbox {
             row.date = change.seconds
             row.name = name
             row.subject = name
-            row.sender = owner.name
+            row.size = size
             row.uuid = "\(file.uuid):\(file.id)"
             var metadata = MetadataDictionary()
             metadata["ct"] = .string(contentType)

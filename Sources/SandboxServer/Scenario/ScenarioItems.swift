@@ -41,7 +41,7 @@ extension ScenarioRun {
                 throw missing(step, "document \(words[2]) of \(words[1])")
             }
             let id = try mailbox.addSharedFile(
-                named: row.name ?? "\(document)", of: entry, file: (document, uuid),
+                named: row.name ?? "\(document)", of: entry, file: (document, uuid), size: row.size,
                 contentType: row.map.string("ct") ?? "application/octet-stream", rights: words[3])
             return name(step, id, "noted shared document \(id)")
         case "shared-file-rights":
