@@ -3,7 +3,7 @@
 # The data sets beside the project, or those among the tests' fixtures.
 DATASET ?= Tests/BackupCoreTests/Fixtures/small
 
-.PHONY: demo test conformance kill lives storms copies torture faults flips fuzz build release packages clean
+.PHONY: demo test conformance testbed kill lives storms copies torture faults flips fuzz build release packages clean
 
 ## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
 demo: packages
@@ -17,6 +17,12 @@ test: packages
 ## conformance: backs up the recorded life in DATASET=<folder>, restores it at each instant, and compares with the real tables
 conformance: packages
 	@swift run -c release --quiet Conformance $(DATASET)
+
+## testbed: MariaDB and OpenLDAP with the recorded lives in DATASETS, scanned as live servers, restored, and compared
+DATASETS ?= Tests/BackupCoreTests/Fixtures/small Tests/BackupCoreTests/Fixtures/crash $(wildcard ../shared/datasets/medium)
+testbed: packages
+	@sh Scripts/install-packages mariadb-server slapd ldap-utils
+	@swift run -c release --quiet Testbed $(DATASETS)
 
 ## kill: kills the service 100 times under load, and compares what is left with the server
 KILLS ?= 100

@@ -9,6 +9,7 @@ let package = Package(
         .library(name: "BackupStoreTesting", targets: ["BackupStoreTesting"]),
         .library(name: "BackupCore", targets: ["BackupCore"]),
         .library(name: "SandboxServer", targets: ["SandboxServer"]),
+        .library(name: "ZimbraServer", targets: ["ZimbraServer"]),
         .executable(name: "zxbackup", targets: ["zxbackup"]),
     ],
     dependencies: [
@@ -25,6 +26,8 @@ let package = Package(
         .systemLibrary(name: "CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLibisal", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "CGMime", providers: [.apt(["libgmime-3.0-dev"])]),
+        .systemLibrary(name: "CMariaDB", pkgConfig: "libmariadb", providers: [.apt(["libmariadb-dev"])]),
+        .systemLibrary(name: "CLDAP", providers: [.apt(["libldap-dev"])]),
         .target(name: "CShims", dependencies: ["CLibisal", "CZlib"]),
 
         // The product, in the order of its imports (Documentation/Design.md, section 3).
@@ -53,10 +56,15 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),
+        .target(
+            name: "ZimbraServer",
+            dependencies: [
+                "BackupCore", "RedoLog", "CMariaDB", "CLDAP", .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .executableTarget(
             name: "zxbackup",
             dependencies: [
-                "SandboxServer", "BackupCore", "BackupStore", "RedoLog", "Yams",
+                "SandboxServer", "ZimbraServer", "BackupCore", "BackupStore", "RedoLog", "Yams",
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "SystemPackage", package: "swift-system"),
@@ -87,6 +95,16 @@ let package = Package(
         .target(
             name: "LifeChecks", dependencies: ["BackupCore", "BackupStore", "BackupStoreTesting", "SandboxServer"],
             path: "Tests/LifeChecks"),
+        .target(
+            name: "ServerTestbed",
+            dependencies: [
+                "ZimbraServer", "BackupCore", "BackupStore", "SandboxServer", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/ServerTestbed"),
+        .executableTarget(
+            name: "Testbed",
+            dependencies: ["ServerTestbed", "BackupCore", "SandboxServer", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Benchmarks/Testbed"),
         .executableTarget(
             name: "Conformance",
             dependencies: ["BackupCore", "SandboxServer", .product(name: "SystemPackage", package: "swift-system")],
@@ -103,6 +121,7 @@ let package = Package(
             name: "BackupCoreTests", dependencies: ["BackupCore", "SandboxServer", "LifeChecks", "CZlib"], exclude: ["Fixtures"]),
         .testTarget(
             name: "SandboxServerTests", dependencies: ["SandboxServer", "BackupCore", "BackupStore", "RedoLog"], exclude: ["Fixtures"]),
+        .testTarget(name: "ZimbraServerTests", dependencies: ["ZimbraServer", "ServerTestbed", "SandboxServer", "BackupCore", "BackupStore"]),
         .testTarget(
             name: "ZxbackupTests", dependencies: ["zxbackup", "SandboxServer", "BackupCore"], exclude: ["Snapshots"]),
         .testTarget(

@@ -104,6 +104,7 @@ func commandType(_ name: String) -> (any Command.Type)? {
     case "getMap": GetMap.self
     case "doAccountScan": DoAccountScan.self
     case "status": Status.self
+    case "doctor": Doctor.self
     case "completion": Completion.self
     case "getProperty": GetProperty.self
     case "setProperty": SetProperty.self

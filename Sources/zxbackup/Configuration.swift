@@ -17,6 +17,8 @@ struct Configuration: Sendable, Equatable {
         case sandbox(FilePath)
         /// A folder with nothing but a series of redo logs.
         case log(FilePath)
+        /// A live Zimbra or Carbonio, by its home; nil = the one of this machine.
+        case zimbra(FilePath?)
         /// None is configured: enough for reading a backup path.
         case none
     }
@@ -78,8 +80,8 @@ struct Configuration: Sendable, Equatable {
         switch kind.lowercased() {
         case "sandbox": return .sandbox(try path())
         case "log": return .log(try path())
-        case "zimbra", "carbonio": throw NotAvailable(what: "server: {kind: \(kind)}")
-        default: throw refuse("server kind '\(kind)' is none of sandbox, log")
+        case "zimbra", "carbonio": return .zimbra(try members["path"].map { try file($0, "the server's path") })
+        default: throw refuse("server kind '\(kind)' is none of zimbra, carbonio, sandbox, log")
         }
     }
 

@@ -18,6 +18,8 @@ struct ConfigurationTests {
     func relative() throws {
         let read = try Configuration(yaml: "server: {kind: log, path: logs}", path: "/etc/zx/z.yaml")
         #expect(read.server == .log("/etc/zx/logs"))
+        #expect(try Configuration(yaml: "server: {kind: zimbra}", path: "z.yaml").server == .zimbra(nil))
+        #expect(try Configuration(yaml: "server: {kind: Carbonio, path: home}", path: "/etc/z.yaml").server == .zimbra("/etc/home"))
         #expect(read.backupPath == "/opt/zimbra/backup/ng")
         #expect(read.stateFolder == "/var/lib/zxbackup")
         #expect(try Configuration(yaml: "", path: "z.yaml").server == .none)
@@ -26,7 +28,7 @@ struct ConfigurationTests {
     @Test("What is not understood is refused by name", arguments: [
         ("backuppath: /x", "did you mean backupPath?"), ("server: sandbox", "server: {kind: …} is expected"),
         ("server: {kind: exchange, path: /x}", "'exchange'"), ("server: {kind: sandbox}", "path: …"), ("- a", "'name: value'"),
-        ("a: [", "z.yaml"), ("server: {kind: zimbra}", "not available yet"), ("backupPath: [a]", "backupPath is no path"),
+        ("a: [", "z.yaml"), ("server: {kind: zimbra, path: [a]}", "is no path"), ("backupPath: [a]", "backupPath is no path"),
     ])
     func refused(_ text: String, _ words: String) {
         do {

@@ -37,9 +37,7 @@ public struct Conformance {
                     source: mailbox.accountID, destination: "mailbox\(mailbox.id).at\(number)@restored.example.com",
                     moment: .change(mailbox.lastChange)
                 ).run(from: store, to: target, stateFolder: state)
-                try comparison.compare(restored, selected, target, state) { digest in
-                    RowComparison.hex(digest).flatMap { life.blobs[$0] }
-                }
+                try comparison.compare(restored, selected, target, state) { life.content(ofDigest: $0) }
                 report.add(comparison)
             }
         }

@@ -104,6 +104,9 @@ public struct RecordedLife {
         }
     }
 
+    /// What the server's store held under a digest of its tables; nil = nothing.
+    public func content(ofDigest digest: String) -> [UInt8]? { RowComparison.hex(digest).flatMap { blobs[$0] } }
+
     /// Finished files by their number, the current one last.
     private static func inOrder(_ files: [(String, [UInt8])]) -> [(name: String, bytes: [UInt8])] {
         func number(_ name: String) -> Int64 {

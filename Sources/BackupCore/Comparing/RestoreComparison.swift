@@ -54,6 +54,16 @@ extension Selection {
 }
 
 extension RecordedLife.Mailbox {
+    /// How what a backup holds of the account at its end differs from these rows, ids kept and every column compared.
+    ///
+    /// - Returns: in words, with the reasons for which the account is marked.
+    public func differences(heldIn store: any StoreReading) throws -> [String] {
+        let selection = try Selection(account: accountID, at: .last, in: store)
+        var comparison = Comparison(instant: "end", mailbox: self, marks: [])
+        comparison.compare(try selection.unbrokenItems(in: store))
+        return selection.marks.map { "mailbox \(id) is marked: \($0.reason)" } + comparison.differences.map { "\($0)" }
+    }
+
     /// How a restored mailbox differs from these rows, but for what its selection from the history differed in already.
     ///
     /// - Parameters:

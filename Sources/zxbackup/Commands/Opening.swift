@@ -2,6 +2,7 @@ import BackupCore
 import BackupStore
 import SandboxServer
 import SystemPackage
+import ZimbraServer
 
 extension Invocation {
     /// The configuration that the global options name.
@@ -36,6 +37,7 @@ extension Configuration {
         switch server {
         case .sandbox(let path): try SandboxServer(at: path)
         case .log(let path): try LogArchive(folder: path)
+        case .zimbra(let home): try ZimbraServer(home: home)
         case .none: throw noServer
         }
     }
@@ -46,6 +48,10 @@ extension Configuration {
         case .sandbox(let path): return try SandboxServer(at: path)
         case .log(let path):
             throw ConfigurationError(path: "server", reason: "\(path) is a redo log without its server: nothing can be restored to it")
+        case .zimbra:
+            throw ConfigurationError(
+                path: "server",
+                reason: "a live server cannot be restored to yet: doExportMailbox writes what is wanted into plain files")
         case .none: throw noServer
         }
     }
@@ -53,6 +59,6 @@ extension Configuration {
     private var noServer: ConfigurationError {
         ConfigurationError(
             path: "server",
-            reason: "no server is configured. Write 'server: {kind: sandbox, path: …}' into \(Self.standardPath), or name a file with --config")
+            reason: "no server is configured. Write 'server: {kind: zimbra}' into \(Self.standardPath), or name a file with --config")
     }
 }

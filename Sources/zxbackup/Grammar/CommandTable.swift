@@ -45,7 +45,14 @@ enum CommandTable {
                 .init(command: "status --prometheus", meaning: "The figures alone, as Prometheus reads them."),
             ],
             notes: ["Exit status: 0 fine, 1 warning, 2 critical."], availability: .built),
-        CommandSpecification("doctor", "Looks at the host, says what will not work and what to do."),
+        CommandSpecification(
+            "doctor", "Looks at the host, says what will not work and what to do.", [backupPath],
+            examples: [
+                .init(
+                    command: "doctor",
+                    meaning: "Looks at configuration, database, directory, redo log, volumes and backup path of 'server: {kind: zimbra}'.")
+            ],
+            notes: ["Nothing is changed. Exit status: 0 fine, 1 warning, 2 critical."], availability: .built),
     ]
 
     private static let reading: [CommandSpecification] = [

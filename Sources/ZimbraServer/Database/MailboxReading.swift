@@ -1,0 +1,175 @@
+import BackupCore
+
+/// One mailbox as of one moment (formats/zimbra-datastore.md, sections 4 and 6).
+extension ZimbraDatabase {
+    /// What `MailSource.readMailbox` asks for.
+    ///
+    /// - Throws: `ZimbraError`; what `body` throws.
+    public func readMailbox(_ id: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot? {
+        try withConnection { connection in
+            try connection.inSnapshot {
+                guard let row = try mailbox(id, in: connection) else { return nil }
+                let reading = MailboxReading(database: self, connection: connection, mailbox: row)
+                try reading.tags().forEach { try body(.tag($0)) }
+                try reading.folders().forEach { try body(.item($0)) }
+                try reading.forEachItem("type = 4") { try body(.item($0)) }
+                try reading.forEachDocument(body)
+                try reading.forEachItem("type NOT IN (1, 2, 4, 8, 13, 14)") { try body(.item($0)) }
+                try reading.forEachItem(dumpster: true) { try body(.dumpster($0)) }
+                try reading.sections().forEach { try body(.section(name: $0.name, text: $0.text)) }
+                return MailboxSnapshot(row: row, change: try reading.highestChange())
+            }
+        }
+    }
+
+    /// The locator of an item, of its row in the mailbox or in the dumpster; nil when there is no such row or it has no blob.
+    ///
+    /// - Throws: `ZimbraError`.
+    public func locator(mailbox id: Int64, item: Int64) throws -> String? {
+        try withConnection { connection in
+            guard let row = try mailbox(id, in: connection) else { return nil }
+            for table in ["mail_item", "mail_item_dumpster"] {
+                let found = try connection.rows(
+                    "SELECT locator FROM mboxgroup\(row.groupID).\(table) WHERE mailbox_id = \(id) AND id = \(item)") { $0.text(0) }
+                if let locator = found.first { return locator }
+            }
+            return nil
+        }
+    }
+}
+
+/// Statements on one mailbox, all within one transaction.
+private struct MailboxReading {
+    let database: ZimbraDatabase
+    let connection: DatabaseConnection
+    let mailbox: MailboxRow
+
+    private static let itemColumns = [
+        "id", "type", "parent_id", "folder_id", "prev_folders", "index_id", "imap_id", "date", "size", "locator", "blob_digest", "unread",
+        "flags", "tag_names", "sender", "recipients", "subject", "name", "metadata", "mod_metadata", "change_date", "mod_content", "uuid",
+    ]
+
+    private static let revisionColumns = [
+        "item_id", "version", "date", "size", "locator", "blob_digest", "name", "metadata", "mod_metadata", "change_date", "mod_content",
+    ]
+
+    /// Documents whose revisions are looked up at a time.
+    private static let batch = 500
+
+    private func table(_ name: String) -> String { "mboxgroup\(mailbox.groupID).\(name)" }
+
+    func tags() throws -> [TagRow] {
+        let names = try database.selection(["id", "name", "color", "listed", "sequence", "policy"], of: table("tag"), in: connection)
+        return try connection.rows("SELECT \(names) FROM \(table("tag")) WHERE mailbox_id = \(mailbox.id) AND id > 0 ORDER BY id") { row in
+            TagRow(
+                id: try row.required(0), name: row.text(1) ?? "", color: try row.number(2), listed: try row.number(3) != 0,
+                sequence: try row.required(4), policy: row.text(5))
+        }
+    }
+
+    /// Folders, search folders and mountpoints, parents before what they hold.
+    func folders() throws -> [ItemRow] {
+        var byParent: [Int64: [ItemRow]] = [:]
+        var result: [ItemRow] = []
+        try forEachItem("type IN (1, 2, 13)") { row in
+            if row.folderID == row.id { result.append(row) } else { byParent[row.folderID ?? 0, default: []].append(row) }
+        }
+        var next = 0
+        while next < result.count {
+            result += byParent.removeValue(forKey: result[next].id) ?? []
+            next += 1
+        }
+        // What hangs on nothing is of the mailbox all the same.
+        return result + byParent.sorted { $0.key < $1.key }.flatMap(\.value)
+    }
+
+    func forEachItem(
+        _ condition: String = "TRUE", dumpster: Bool = false, order: String = "ORDER BY id", _ body: (ItemRow) throws -> Void
+    ) throws {
+        let table = table(dumpster ? "mail_item_dumpster" : "mail_item")
+        let names = try database.selection(Self.itemColumns, of: table, in: connection)
+        try connection.forEach("SELECT \(names) FROM \(table) WHERE mailbox_id = \(mailbox.id) AND \(condition) \(order)") {
+            try body(try Self.item($0))
+        }
+    }
+
+    /// Documents, each with its former versions.
+    func forEachDocument(_ body: (MailboxElement) throws -> Void) throws {
+        let names = try database.selection(Self.revisionColumns, of: table("revision"), in: connection)
+        var last: Int64 = 0
+        while true {
+            var documents: [ItemRow] = []
+            try forEachItem("type IN (8, 14) AND id > \(last)", order: "ORDER BY id LIMIT \(Self.batch)") { documents.append($0) }
+            guard let first = documents.first?.id, let final = documents.last?.id else { return }
+            var revisions: [Int64: [RevisionRow]] = [:]
+            try connection.forEach(
+                """
+                SELECT \(names) FROM \(table("revision")) WHERE mailbox_id = \(mailbox.id) AND item_id BETWEEN \(first) AND \(final) \
+                ORDER BY item_id, version
+                """
+            ) { row in
+                let revision = try Self.revision(row)
+                revisions[revision.itemID, default: []].append(revision)
+            }
+            for document in documents {
+                try body(.item(document))
+                try revisions[document.id]?.forEach { try body(.revision($0)) }
+            }
+            last = final
+        }
+    }
+
+    func sections() throws -> [(name: String, text: String)] {
+        try connection.rows("SELECT section, metadata FROM zimbra.mailbox_metadata WHERE mailbox_id = \(mailbox.id) ORDER BY section") {
+            ($0.text(0) ?? "", $0.text(1) ?? "")
+        }
+    }
+
+    /// The highest number of a change that the picture includes.
+    func highestChange() throws -> Int64 {
+        let maxima = [("mail_item", "mod_metadata"), ("mail_item_dumpster", "mod_metadata"), ("tombstone", "sequence"), ("tag", "sequence")]
+            .map { "SELECT MAX(\($0.1)) n FROM \(table($0.0)) WHERE mailbox_id = \(mailbox.id)" }
+        let highest = try connection.rows("SELECT MAX(n) FROM (\(maxima.joined(separator: " UNION ALL "))) numbers") { try $0.number(0) }
+        return max(mailbox.changeCheckpoint, highest.first.flatMap { $0 } ?? 0)
+    }
+
+    private static func item(_ row: DatabaseRow) throws -> ItemRow {
+        var item = ItemRow(id: try row.required(0), type: ItemType(rawValue: Int(try row.required(1))))
+        item.parentID = try row.number(2)
+        item.folderID = try row.number(3)
+        item.prevFolders = row.text(4)
+        item.indexID = try row.number(5)
+        item.imapID = try row.number(6)
+        item.date = try row.required(7)
+        item.size = try row.required(8)
+        item.locator = row.text(9)
+        item.blobDigest = row.text(10)
+        item.unread = try row.number(11)
+        item.flags = Flags(rawValue: try row.required(12))
+        item.tags = row.text(13).map(ItemRow.tags(fromColumn:)) ?? []
+        item.sender = row.text(14)
+        item.recipients = row.text(15)
+        item.subject = row.text(16)
+        item.name = row.text(17)
+        item.metadata = row.text(18)
+        item.modMetadata = try row.required(19)
+        item.changeDate = try row.number(20)
+        item.modContent = try row.required(21)
+        item.uuid = row.text(22)
+        return item
+    }
+
+    private static func revision(_ row: DatabaseRow) throws -> RevisionRow {
+        var revision = RevisionRow(itemID: try row.required(0), version: try row.required(1))
+        revision.date = try row.required(2)
+        revision.size = try row.required(3)
+        revision.locator = row.text(4)
+        revision.blobDigest = row.text(5)
+        revision.name = row.text(6)
+        revision.metadata = row.text(7)
+        revision.modMetadata = try row.required(8)
+        revision.changeDate = try row.number(9)
+        revision.modContent = try row.required(10)
+        return revision
+    }
+}

@@ -1,0 +1,47 @@
+import BackupCore
+import SystemPackage
+
+/// Where the files of a server's volumes are (formats/zimbra-items.md, section 4, "Path" and "External stores").
+struct BlobPlaces: Sendable {
+    private let volumes: [Int64: VolumeRow]
+    private let home: FilePath
+    /// One more level below each root, where the server is configured so.
+    private let serverFolder: String?
+
+    init(_ volumes: [VolumeRow], home: FilePath, serverFolder: String?) {
+        self.volumes = Dictionary(volumes.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+        self.home = home
+        self.serverFolder = serverFolder
+    }
+
+    /// A volume's root.
+    func root(of volume: VolumeRow) -> FilePath {
+        let root = home.pushing(FilePath(volume.path))
+        return serverFolder.map { root.appending($0) } ?? root
+    }
+
+    /// The file of a content.
+    ///
+    /// - Throws: `ZimbraError` with `notReadableHere` where it lies in no folder of this machine, and with `configuration` where its
+    ///   volume should be here and is not: then nothing can be said of what is on it.
+    func place(of location: BlobLocation, locator: String) throws -> FilePath {
+        let doing = "looking for the content of item \(location.itemID) of mailbox \(location.mailboxID)"
+        guard let id = Int64(locator), locator.utf8.allSatisfy({ (48...57).contains($0) }) else {
+            throw ZimbraError(.notReadableHere, doing: doing, subject: "locator \(locator.prefix(80))", reason: "it lies in an external store")
+        }
+        guard let volume = volumes[id] else {
+            throw ZimbraError(.configuration, doing: doing, subject: "locator \(id)", reason: "the server has no such volume")
+        }
+        guard volume.storeType == 1 else {
+            throw ZimbraError(.notReadableHere, doing: doing, subject: "volume \(volume.name)", reason: "it is an external store")
+        }
+        // Numbers of the path are as wide as the volume's row says; shifts beyond a number's width are none.
+        guard [volume.mailboxBits, volume.mailboxGroupBits, volume.fileBits, volume.fileGroupBits].allSatisfy({ (0..<63).contains($0) }) else {
+            throw ZimbraError(.configuration, doing: doing, subject: "volume \(volume.name)", reason: "its row has bits that cannot be")
+        }
+        let mailboxGroup = (location.mailboxID >> volume.mailboxBits) & ((1 << volume.mailboxGroupBits) - 1)
+        let fileGroup = (location.itemID >> volume.fileBits) & ((1 << volume.fileGroupBits) - 1)
+        return root(of: volume).appending("\(mailboxGroup)").appending("\(location.mailboxID)").appending("msg").appending("\(fileGroup)")
+            .appending("\(location.itemID)-\(location.modContent).msg")
+    }
+}

@@ -1,0 +1,113 @@
+import BackupCore
+import Glibc
+import RedoLog
+import Synchronization
+import SystemPackage
+
+/// A live Zimbra or Carbonio mailbox server: its database, its directory, its volumes and its redo log, for reading.
+///
+/// Everything is found from the server's `localconfig.xml`. Nothing is written and no lock is held.
+public final class ZimbraServer: MailSource {
+    /// Who the server is: its `zimbraId` and its name in the directory.
+    public let identity: MailServerIdentity
+    /// Where it writes its redo log.
+    public let redoLog: LogLocation
+    /// The folder of its software, such as `/opt/zimbra`.
+    public let home: FilePath
+    /// Its `localconfig.xml`.
+    public let localConfig: LocalConfig
+    /// Its database.
+    public let database: ZimbraDatabase
+    /// Its directory.
+    public let directory: ZimbraDirectory
+    /// Its entry in the directory, with what it inherits from the global configuration.
+    public let entry: DirectoryEntry
+
+    private let places: Mutex<BlobPlaces>
+
+    /// Finds a server by its home; nil = the first of `LocalConfig.homes` that is there.
+    ///
+    /// - Throws: `ZimbraError`, naming what is not there or does not answer.
+    public init(home: FilePath? = nil) throws {
+        guard let home = home ?? LocalConfig.homes.first(where: { access($0.appending("conf/localconfig.xml").string, F_OK) == 0 }) else {
+            throw ZimbraError(
+                .configuration, doing: "looking for the mail server", subject: LocalConfig.homes.map(\.string).joined(separator: ", "),
+                reason: "there is none", remedy: "Name its folder: server: {kind: zimbra, path: FOLDER}")
+        }
+        localConfig = try LocalConfig(home: home)
+        self.home = FilePath(try localConfig.value("zimbra_home") ?? home.string)
+        if try localConfig.value("debug_disable_mailbox_group") == "true" {
+            throw ZimbraError(
+                .configuration, doing: "reading the mail server's configuration", subject: localConfig.path.string,
+                reason: "debug_disable_mailbox_group is true: a database a mailbox is not supported")
+        }
+        directory = ZimbraDirectory(try DirectorySettings(localConfig))
+        database = ZimbraDatabase(try DatabaseSettings(localConfig))
+        let name = try localConfig.value("zimbra_server_hostname") ?? ""
+        entry = try directory.server(named: name)
+        identity = MailServerIdentity(id: entry.id, name: name)
+        redoLog = LogLocation(
+            log: self.home.pushing(FilePath(entry["zimbraRedoLogLogPath"] ?? "redolog/redo.log")),
+            archive: self.home.pushing(FilePath(entry["zimbraRedoLogArchiveDir"] ?? "redolog/archive")))
+        places = Mutex(try Self.places(database, home: self.home, localConfig, entry))
+    }
+
+    private static func places(
+        _ database: ZimbraDatabase, home: FilePath, _ localConfig: LocalConfig, _ entry: DirectoryEntry
+    ) throws -> BlobPlaces {
+        // Absolute roots stay what they are, whatever zimbra_relative_volume_path says.
+        let hasServerFolder = entry["zimbraConfiguredServerIDForBlobDirEnabled"] == "TRUE"
+        return BlobPlaces(try database.volumes(), home: home, serverFolder: hasServerFolder ? entry.id : nil)
+    }
+
+    /// Every account and resource that is homed on this server.
+    public func accounts() throws -> [AccountEntry] { try directory.accounts(of: identity.name) }
+
+    /// Every row of `mailbox`.
+    public func mailboxes() throws -> [MailboxRow] { try database.mailboxes() }
+
+    /// Hands out a mailbox as one database transaction sees it.
+    public func readMailbox(_ mailboxID: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot? {
+        try database.readMailbox(mailboxID, body)
+    }
+
+    /// Opens a blob of a volume, also one that was moved to another volume meanwhile.
+    public func openBlob(_ location: BlobLocation) throws -> ByteReader {
+        guard let locator = try location.locator ?? database.locator(mailbox: location.mailboxID, item: location.itemID) else {
+            throw missing(location, "the server's tables name no place for it")
+        }
+        do {
+            return try open(location, at: locator)
+        } catch let error as CoreError where error.code == .blobMissing {
+            guard let now = try database.locator(mailbox: location.mailboxID, item: location.itemID), now != locator else { throw error }
+            return try open(location, at: now)
+        }
+    }
+
+    private func open(_ location: BlobLocation, at locator: String) throws -> ByteReader {
+        let place: FilePath
+        do {
+            place = try places.withLock { try $0.place(of: location, locator: locator) }
+        } catch let error as ZimbraError where error.code == .configuration {
+            // A volume may have come since the program began.
+            let known = try Self.places(database, home: home, localConfig, entry)
+            places.withLock { $0 = known }
+            place = try known.place(of: location, locator: locator)
+        }
+        return try StoredBlob(location, at: place).open()
+    }
+
+    private func missing(_ location: BlobLocation, _ reason: String) -> CoreError {
+        CoreError(
+            .blobMissing, doing: "reading the content of item \(location.itemID)", subject: "mailbox \(location.mailboxID)", reason: reason,
+            remedy: "The backup keeps what it has")
+    }
+
+    /// Every volume with its root on this machine.
+    ///
+    /// - Throws: `ZimbraError`.
+    public func volumePlaces() throws -> [(volume: VolumeRow, root: FilePath)] {
+        let places = try Self.places(database, home: home, localConfig, entry)
+        return try database.volumes().map { ($0, places.root(of: $0)) }
+    }
+}
