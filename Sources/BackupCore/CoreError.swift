@@ -25,6 +25,8 @@ public struct CoreError: Error, Sendable, CustomStringConvertible {
         public static let damagedHistory = Code("damagedHistory")
         /// The target refused a write.
         public static let refused = Code("refused")
+        /// A volume of the server is not where it should be: nothing can be said of what is on it.
+        public static let volumeMissing = Code("volumeMissing")
         /// The mail server could not be read.
         public static let serverUnreadable = Code("serverUnreadable")
         /// The backup path has less room than the threshold asks for.

@@ -94,7 +94,17 @@ public final class ZimbraServer: MailSource {
             places.withLock { $0 = known }
             place = try known.place(of: location, locator: locator)
         }
-        return try StoredBlob(location, at: place).open()
+        do {
+            return try StoredBlob(location, at: place).open()
+        } catch let error as CoreError where error.code == .blobMissing {
+            // Of a volume that is not mounted nothing can be said.
+            if let root = places.withLock({ $0.absentRoot(ofLocator: locator) }) {
+                throw CoreError(
+                    .volumeMissing, doing: error.doing, subject: root.string, reason: "the folder of its volume is not there, or empty",
+                    remedy: "Mount the volume; nothing is taken for deleted meanwhile")
+            }
+            throw error
+        }
     }
 
     private func missing(_ location: BlobLocation, _ reason: String) -> CoreError {

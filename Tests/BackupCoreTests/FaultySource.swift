@@ -11,6 +11,8 @@ final class FaultySource: MailSource, @unchecked Sendable {
     let server: SandboxServer
     /// Ids of accounts that the directory lacks.
     var hiddenAccounts: Set<String> = []
+    /// The same for one look at the directory, by its number from 1 on.
+    var hiddenAtLook: (Int) -> Set<String> = { _ in [] }
     /// Numbers of mailboxes that cannot be read to their end.
     var unreadableMailboxes: Set<Int64> = []
 
@@ -22,6 +24,10 @@ final class FaultySource: MailSource, @unchecked Sendable {
     var beforeRead: (Int64) throws -> Void = { _ in }
     /// What a blob holds instead of the server's bytes; nil = those.
     var otherContent: (BlobLocation) throws -> [UInt8]? = { _ in nil }
+    /// Rows that the tables lack.
+    var isHidden: (ItemRow) -> Bool = { _ in false }
+    /// What reading a blob throws; nil = nothing.
+    var blobFailure: (any Error)?
     /// Changes a row before it is handed out.
     var changeRow: (inout ItemRow) -> Void = { _ in }
     /// How often each mailbox was read.
@@ -34,10 +40,12 @@ final class FaultySource: MailSource, @unchecked Sendable {
     func accounts() throws -> [AccountEntry] {
         looks += 1
         if directoryIsDown { throw Failure() }
-        return try server.accounts().filter { !hiddenAccounts.contains($0.id) }
+        let look = hiddenAtLook(looks)
+        return try server.accounts().filter { !hiddenAccounts.contains($0.id) && !look.contains($0.id) }
     }
     func mailboxes() throws -> [MailboxRow] { try server.mailboxes() }
     func openBlob(_ location: BlobLocation) throws -> ByteReader {
+        if let blobFailure { throw blobFailure }
         guard var rest = try otherContent(location)?[...] else { return try server.openBlob(location) }
         return { buffer in
             let piece = rest.prefix(buffer.count)
@@ -54,7 +62,7 @@ final class FaultySource: MailSource, @unchecked Sendable {
         return try server.readMailbox(mailboxID) { element in
             if case .item(var row) = element {
                 changeRow(&row)
-                try body(.item(row))
+                if !isHidden(row) { try body(.item(row)) }
             } else {
                 try body(element)
             }

@@ -95,6 +95,13 @@ public final class Testbed {
         _ = try Self.script("slapd.sh", ["load", folder.appending(path: "ldap").path, file.path])
     }
 
+    /// Gives every account another home.
+    public func moveAccounts(to host: String) throws {
+        let names = try dumpDirectory().split(separator: "\n").filter { $0.hasPrefix("dn: uid=") && $0.contains("ou=people") }
+        let changes = names.map { "\($0)\nchangetype: modify\nreplace: zimbraMailHost\nzimbraMailHost: \(host)\n" }.joined(separator: "\n")
+        _ = try Self.run(["ldapmodify", "-x", "-H", directoryURL, "-D", "cn=config", "-w", "secret"], input: Data(changes.utf8))
+    }
+
     /// Adds the 54 entries of the sample directory.
     public func loadSampleDirectory() throws { try load(ldif: try Self.text("sample.ldif")) }
 

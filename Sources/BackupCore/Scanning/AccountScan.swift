@@ -94,6 +94,7 @@ extension RealTimeScanner {
         switch try scan.run(life: life, position: try position(), appliedChange: known.lastChange) {
         case .done(let scanned, let statistics):
             mailboxes.adopt(scanned, lastChange: max(known.lastChange, acceptsAhead ? scanned.scannedChange ?? 0 : 0))
+            tellOfVanished(statistics, account: entry)
             suspects.remove(entry.id)
             unsettled.remove(entry.id)
             return statistics

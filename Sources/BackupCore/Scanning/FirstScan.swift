@@ -48,7 +48,18 @@ extension RealTimeScanner {
         guard source.hasInventory else { return }
         for account in accounts { try record(account) }
         let present = Set(accounts.map(\.id))
-        for id in try store.accounts() where !present.contains(id) { try recordDeleted(id) }
+        let absent = try store.accounts().filter { !present.contains($0) }
+        guard !absent.isEmpty else { return }
+        if accounts.isEmpty {
+            if !directoryIsSilent {
+                note("Critical: the directory names no account of this server. None is taken for deleted; look at the directory and the server's name")
+            }
+            directoryIsSilent = true
+            return
+        }
+        // Absent twice: one answer may come from a replica that is behind.
+        let again = Set(try source.accounts().map(\.id))
+        for id in absent where !again.contains(id) { try recordDeleted(id) }
     }
 
     /// Tells of mailboxes whose accounts the directory does not have: they are backed up like any other.
@@ -179,11 +190,21 @@ extension RealTimeScanner {
         try commit()  // The scan may take back what it wrote.
         let scan = MailboxScan(source: source, store: store, account: entry, time: WallClock.milliseconds)
         switch try scan.run(life: life, position: try position(), appliedChange: lastChange) {
-        case .done(let scanned, _): mailboxes.adopt(scanned, lastChange: lastChange)
+        case .done(let scanned, let statistics):
+            mailboxes.adopt(scanned, lastChange: lastChange)
+            tellOfVanished(statistics, account: entry)
         case .gone: break  // The log will tell.
         case .ahead: return false
         }
         return true
+    }
+
+    /// Tells of items that vanished in such a number that nobody should believe it.
+    func tellOfVanished(_ statistics: ScanStatistics, account: AccountEntry) {
+        guard statistics.presumedDeletions > 0 else { return }
+        note(
+            "Critical: \(statistics.presumedDeletions) of the items of \(account.name) had vanished at once: their deletions are presumed. "
+                + "If they are right: doAccountScan \(account.name) confirm_deletions true")
     }
 
     /// Completes what a new mailbox's record left open (its system folders' uuids and dates), once the log is read to its end.

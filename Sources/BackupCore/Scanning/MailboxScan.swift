@@ -13,6 +13,8 @@ public struct ScanStatistics: Hashable, Sendable {
     public var newFiles = 0
     /// Items found to be gone.
     public var deletedItems = 0
+    /// Of these the ones that are presumed, since too many vanished at once.
+    public var presumedDeletions = 0
     /// Presumed deletions that became certain.
     public var confirmedDeletions = 0
     /// Contents of a deep scan that the backup had already, and that were compared.
@@ -47,6 +49,7 @@ public struct ScanStatistics: Hashable, Sendable {
         left.newMetadata += right.newMetadata
         left.newFiles += right.newFiles
         left.deletedItems += right.deletedItems
+        left.presumedDeletions += right.presumedDeletions
         left.confirmedDeletions += right.confirmedDeletions
         left.comparedFiles += right.comparedFiles
         left.damagedFiles += right.damagedFiles
@@ -61,6 +64,8 @@ public struct ScanStatistics: Hashable, Sendable {
 /// mailbox's own state comes last, so a scan that was interrupted is done again, and finds most of it already written.
 struct MailboxScan {
     private static let batch = 500
+    /// More than so many items, and more than this share of an account, are not believed to be gone at once (R15).
+    private static let (manyItems, largeShare) = (Int64(100), 0.2)
 
     let source: any MailSource
     let store: any StoreWriting
@@ -149,6 +154,8 @@ struct MailboxScan {
                     (state.blob, isTakenAgain) = (found.blob, found.isTakenAgain)
                 } catch let error as StoreError {
                     throw error  // The backup path failed, not the server's blob.
+                } catch let error as CoreError where error.code == .volumeMissing {
+                    throw error  // It would be the same for every content there.
                 } catch {
                     state.blob = known
                     state.doubts.append("content: \(error)")
@@ -174,7 +181,11 @@ struct MailboxScan {
                         let found = try contents.find(item, known: blob, what, &statistics)
                         blob = found.blob
                         if found.isTakenAgain { takenAgain.insert(row.itemID) }
-                    } catch let error as StoreError { throw error } catch {
+                    } catch let error as StoreError {
+                        throw error
+                    } catch let error as CoreError where error.code == .volumeMissing {
+                        throw error
+                    } catch {
                         statistics.report("\(what) of \(account.name): \(error)")
                     }
                     revisions[row.itemID, default: []].append(.init(row: row, blob: blob))
@@ -188,6 +199,12 @@ struct MailboxScan {
         guard let snapshot else { return .gone }
         guard acceptsAhead || snapshot.change <= appliedChange ?? .max else { return .ahead }
 
+        guard seen.contains(where: { $0 > 0 && $0 < Self.firstUserItem }) else {
+            throw CoreError(
+                .serverUnreadable, doing: "scanning mailbox \(life.mailboxID)", subject: "account \(account.name)",
+                reason: "the server's tables have not even its system folders",
+                remedy: "Look at the server's database; nothing was taken for deleted")
+        }
         if !pending.isEmpty { try flush() }
         for (id, list) in revisions {
             // Also those just written.
@@ -197,11 +214,14 @@ struct MailboxScan {
         }
         for state in documents.values { try write(state) }
         // What the server has no more ends, one by one (R12).
+        let isPresumed = try isOpen && !confirmsDeletions && tooManyVanished(seen)
         try store.items(account.id, .alive) { indexed in
             guard var state = ItemState(indexed: indexed), !seen.contains(state.row.id) else { return }
             state.deleted = true
+            state.presumed = isPresumed
             state.inDumpster = dumpster.contains(state.row.id)
             statistics.deletedItems += 1
+            if isPresumed { statistics.presumedDeletions += 1 }
             try write(state)
         }
         if confirmsDeletions {
@@ -227,11 +247,31 @@ struct MailboxScan {
         ]
         last.clearsMarks = true
         if statistics.skippedItems > 0 {
-            last.marks = [Mark(reason: "\(statistics.skippedItems) contents could not be read by the scan", time: time)]
+            last.marks.append(Mark(reason: "\(statistics.skippedItems) contents could not be read by the scan", time: time))
+        }
+        if isPresumed {
+            last.marks.append(
+                Mark(
+                    reason: "\(statistics.presumedDeletions) items had vanished at once: their deletions are presumed, "
+                        + "doAccountScan with confirm_deletions true confirms them",
+                    time: time))
         }
         try flush(last)
         isComplete = true
         return .done(life, statistics)
+    }
+
+    /// Ids below are the server's own folders.
+    private static let firstUserItem: Int64 = 256
+
+    /// Whether more of the account is gone than is believed at once.
+    private func tooManyVanished(_ seen: Set<Int64>) throws -> Bool {
+        var (alive, vanished) = (Int64(0), Int64(0))
+        try store.items(account.id, .alive) { indexed in
+            alive += 1
+            if case .item(_, let id) = indexed.key, !seen.contains(id) { vanished += 1 }
+        }
+        return vanished > Self.manyItems && Double(vanished) > Double(alive) * Self.largeShare
     }
 
     private func transaction(_ life: MailboxLife) -> StoreTransaction {

@@ -1,4 +1,5 @@
 import BackupCore
+import Glibc
 import SystemPackage
 
 /// Where the files of a server's volumes are (formats/zimbra-items.md, section 4, "Path" and "External stores").
@@ -43,5 +44,19 @@ struct BlobPlaces: Sendable {
         let fileGroup = (location.itemID >> volume.fileBits) & ((1 << volume.fileGroupBits) - 1)
         return root(of: volume).appending("\(mailboxGroup)").appending("\(location.mailboxID)").appending("msg").appending("\(fileGroup)")
             .appending("\(location.itemID)-\(location.modContent).msg")
+    }
+
+    /// The root of a content's volume, where it is not there or has nothing in it: a disk that is not mounted leaves an empty folder.
+    func absentRoot(ofLocator locator: String) -> FilePath? {
+        guard let id = Int64(locator), let volume = volumes[id] else { return nil }
+        let root = root(of: volume)
+        guard let folder = opendir(root.string) else { return root }
+        defer { closedir(folder) }
+        while let entry = readdir(folder) {
+            // Not "." and "..".
+            let first = withUnsafeBytes(of: &entry.pointee.d_name) { $0[0] }
+            if first != UInt8(ascii: ".") { return nil }
+        }
+        return root
     }
 }

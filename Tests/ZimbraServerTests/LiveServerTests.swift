@@ -1,0 +1,141 @@
+import BackupCore
+import BackupStore
+import Foundation
+import ServerTestbed
+import SystemPackage
+import Testing
+
+@testable import ZimbraServer
+
+/// One real server, and what goes wrong with it: never is anything flagged deleted that is there.
+@Suite("A live server in trouble, on a testbed", .enabled(if: Testbed.isAvailable, "MariaDB and OpenLDAP are not installed"))
+struct LiveServerTests {
+    private static let fixtures = FilePath(#filePath).removingLastComponent().removingLastComponent().appending("BackupCoreTests/Fixtures")
+
+    /// A testbed with the small data set, and a backup path beside it.
+    private final class Bench {
+        let testbed: Testbed
+        let server: ZimbraServer
+        let folder: FilePath
+        var path: FilePath { folder.appending("backup") }
+
+        init() throws {
+            testbed = try Testbed()
+            try testbed.load(dataset: fixtures.appending("small"))
+            server = try ZimbraServer(home: testbed.home)
+            folder = FilePath(FileManager.default.temporaryDirectory.appending(path: "zxlive-\(UUID().uuidString)").path)
+            try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
+            try StoreWriter.create(path, serverID: server.identity.id)
+        }
+
+        deinit {
+            testbed.remove()
+            try? FileManager.default.removeItem(atPath: folder.string)  // A temporary folder.
+        }
+
+        @discardableResult
+        func backUp(_ body: (BackupEngine) throws -> Void = { try $0.begin(); try $0.catchUp() }) throws -> [String] {
+            let engine = try BackupEngine(source: server, store: try StoreWriter(opening: path, serverID: server.identity.id))
+            defer { try? engine.close() }  // What it did is told.
+            try body(engine)
+            return engine.statistics.notices
+        }
+
+        /// How the backup differs from the rows at the data set's end.
+        func differences() throws -> [String] {
+            let reader = try StoreReader(opening: path)
+            defer { reader.close() }
+            let life = try RecordedLife(fixtures.appending("small"))
+            return try (life.instants.last?.mailboxes ?? []).flatMap { try $0.differences(heldIn: reader) }
+        }
+
+        func deletedAccounts() throws -> [String] {
+            let reader = try StoreReader(opening: path)
+            defer { reader.close() }
+            return try reader.accounts().filter { try reader.accountInfo($0)?.isDeleted == true }
+        }
+    }
+
+    @Test("A volume that is not mounted ends the scan of its accounts; mounted again, the next one completes it")
+    func volume() throws {
+        let bench = try Bench()
+        let (store, away) = (bench.testbed.home.appending("store").string, bench.testbed.home.appending("away").string)
+        try FileManager.default.moveItem(atPath: store, toPath: away)
+        try FileManager.default.createDirectory(atPath: store, withIntermediateDirectories: true)
+        let notices = try bench.backUp()
+        #expect(notices.count { $0.contains("could not be scanned") && $0.contains("not there, or empty") } == 2, "\(notices)")
+        try FileManager.default.removeItem(atPath: store)
+        try FileManager.default.moveItem(atPath: away, toPath: store)
+        #expect(try bench.backUp() == [])
+        #expect(try bench.differences() == [])
+    }
+
+    @Test("Empty tables, a database and a directory that are down, a directory that forgot its accounts: nothing is deleted")
+    func answers() throws {
+        let bench = try Bench()
+        try bench.backUp()
+        #expect(try bench.differences() == [])
+        try bench.testbed.sql("RENAME TABLE mboxgroup1.mail_item TO mboxgroup1.aside; CREATE TABLE mboxgroup1.mail_item LIKE mboxgroup1.aside")
+        let empty = #expect(throws: CoreError.self) { try bench.backUp { engine in _ = try engine.scan(account: "alice@example.com") } }
+        #expect(empty?.code == .serverUnreadable && empty?.description.contains("system folders") == true)
+        try bench.testbed.sql("DROP TABLE mboxgroup1.mail_item; RENAME TABLE mboxgroup1.aside TO mboxgroup1.mail_item")
+
+        bench.testbed.stopDatabase()
+        #expect(throws: ZimbraError.self) { try bench.backUp { engine in _ = try engine.scan(account: "alice@example.com") } }
+        try bench.testbed.startDatabase()
+
+        bench.testbed.stopDirectory()
+        #expect(throws: ZimbraError.self) { try bench.backUp { engine in _ = try engine.scan(account: "alice@example.com") } }
+        try bench.testbed.startDirectory()
+
+        try bench.testbed.moveAccounts(to: "another.example.com")
+        let notices = try bench.backUp()
+        #expect(notices.contains { $0.hasPrefix("Critical: the directory names no account") }, "\(notices)")
+        try bench.testbed.moveAccounts(to: "mail.example.com")
+        #expect(try bench.deletedAccounts() == [])
+        try bench.backUp { engine throws in
+            #expect(try engine.scan(account: "alice@example.com", deep: true).problems == [])
+        }
+        #expect(try bench.differences() == [])
+    }
+
+    @Test("A changed, a new and a deleted row are found by a scan; one moved to the other volume is read there")
+    func scans() throws {
+        let bench = try Bench()
+        try bench.backUp()
+        try bench.testbed.sql(
+            """
+            SET foreign_key_checks = 0;
+            UPDATE mboxgroup1.mail_item SET unread = 1 - unread, mod_metadata = mod_metadata WHERE type = 5 ORDER BY id LIMIT 1;
+            DELETE FROM mboxgroup1.mail_item WHERE type = 5 ORDER BY id DESC LIMIT 1;
+            """)
+        try bench.backUp { engine in
+            let statistics = try engine.scan(account: "alice@example.com")
+            #expect(statistics.newMetadata == 2 && statistics.deletedItems == 1 && statistics.problems == [], "\(statistics)")
+            #expect(try engine.scan(account: "alice@example.com").newMetadata == 0)
+        }
+    }
+
+    @Test("doctor finds a host in order, and names what is not")
+    func doctor() throws {
+        let bench = try Bench()
+        func findings() -> [Examination.Finding] { Examination(home: bench.testbed.home, backupPath: bench.path).findings }
+        let fine = findings()
+        for part in ["mail server", "database", "directory", "redo log", "volume", "backup path"] {
+            #expect(fine.contains { $0.part == part && $0.level == .fine }, "\(part): \(fine)")
+        }
+        #expect(!fine.contains { $0.level == .critical }, "\(fine)")
+        #expect(fine.contains { $0.part == "redo log" && $0.level == .warning && $0.text.contains("zimbraRedoLogDeleteOnRollover") })
+        #expect(fine.contains { $0.part == "backup path" && $0.text.contains("one broken disk") }, "both are in the temporary folder")
+        #expect(fine.allSatisfy { $0.level == .fine || !$0.remedy.isEmpty })
+
+        try FileManager.default.removeItem(atPath: bench.testbed.home.appending("store2").string)
+        try FileManager.default.removeItem(atPath: bench.testbed.home.appending("redolog/redo.log").string)
+        let broken = findings().filter { $0.level == .critical }
+        #expect(Set(broken.map(\.part)) == ["volume", "redo log"], "\(broken)")
+        try bench.testbed.writeLocalConfig(["zimbra_mysql_password": "wrong-Secret"])
+        let refused = findings().first { $0.level == .critical }
+        #expect(refused?.text.contains("Access denied") == true && refused?.text.contains("Secret") == false, "\(String(describing: refused))")
+        #expect(Examination(home: "/nonexistent", backupPath: bench.path).level == .critical)
+    }
+}
