@@ -123,7 +123,7 @@ let package = Package(
             name: "SandboxServerTests", dependencies: ["SandboxServer", "BackupCore", "BackupStore", "RedoLog"], exclude: ["Fixtures"]),
         .testTarget(name: "ZimbraServerTests", dependencies: ["ZimbraServer", "ServerTestbed", "SandboxServer", "BackupCore", "BackupStore"]),
         .testTarget(
-            name: "ZxbackupTests", dependencies: ["zxbackup", "SandboxServer", "BackupCore"], exclude: ["Snapshots"]),
+            name: "ZxbackupTests", dependencies: ["zxbackup", "SandboxServer", "BackupCore", "ServerTestbed"], exclude: ["Snapshots"]),
         .testTarget(
             name: "FuzzTests",
             dependencies: [

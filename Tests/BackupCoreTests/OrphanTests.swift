@@ -20,5 +20,10 @@ struct OrphanTests {
         #expect(report.isComplete && report.addsUp && report.restored == 2, "\(report.text)")
         let rows = target.state.messages.map(\.row)
         #expect(rows.map(\.subject) == ["Alone", "noted.odt"] && rows.allSatisfy { $0.blobDigest == nil && $0.parentID == nil })
+
+        let export = try bench.export()
+        #expect(export.report.exported == 2 && export.report.unexported == [], "\(export.report.text)")
+        #expect(try export.line(301) != nil, "the manifest tells of it")
+        #expect(try !export.files.contains { $0.contains("noted") }, "it has no content")
     }
 }

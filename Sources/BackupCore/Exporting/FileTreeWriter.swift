@@ -22,6 +22,8 @@ final class FileTreeWriter: ExportWriting {
         let row = state.row
         switch row.type {
         case .message, .chat: return try copy(state.blob, name(of: state, row.subject, ".eml"), state, row.date)
+        case .document where state.blob == nil && (row.blobDigest ?? "").isEmpty:
+            return ExportedItem()  // An entry of "Files shared with me" has no content: its metadata stands in the manifest.
         case .document, .wiki: return try copy(state.blob, SafeName(document: row.name ?? row.subject ?? "\(row.id)"), state, row.date)
         case .contact:
             let card = ContactCard(state)
