@@ -39,14 +39,16 @@ public struct LocalConfig: Sendable, CustomStringConvertible {
         } catch let error as Errno {
             throw Self.failure(
                 path, "\(error)",
-                error == .permissionDenied ? "Let the service's user read it: chgrp and mode 0640" : "Name the mail server's home in 'server:'")
+                error == .permissionDenied
+                    ? "Let the service's user read it: chgrp and mode 0640" : "Name the mail server's home in 'server:'")
         }
         let document = KeyDocument()
         let parser = XMLParser(data: bytes)
         parser.shouldResolveExternalEntities = false
         parser.delegate = document
         guard parser.parse(), document.isWhole else {
-            throw Self.failure(path, "it is no localconfig: \(parser.parserError.map { "\($0.localizedDescription)" } ?? "it has no whole root element")")
+            let reason = parser.parserError?.localizedDescription ?? "it has no whole root element"
+            throw Self.failure(path, "it is no localconfig: \(reason)")
         }
         stored = document.keys
         let named = document.keys["zimbra_home"] ?? home.string
@@ -163,7 +165,8 @@ extension DirectorySettings {
     public init(_ configuration: LocalConfig) throws {
         var urls: [String] = []
         for key in ["ldap_url", "ldap_master_url"] {
-            for url in try (configuration.value(key) ?? "").split(separator: " ").map(String.init) where !urls.contains(url) { urls.append(url) }
+            let named = try (configuration.value(key) ?? "").split(separator: " ").map(String.init)
+            urls += named.filter { !urls.contains($0) }
         }
         if urls.isEmpty, let host = try configuration.value("ldap_host"), !host.isEmpty {
             urls = ["ldap://\(host):\(try configuration.value("ldap_port") ?? "389")"]

@@ -57,7 +57,8 @@ final class DirectoryConnection {
         var password = settings.password
         try password.withUTF8 { bytes in
             var credentials = berval(
-                bv_len: UInt(bytes.count), bv_val: UnsafeMutableRawPointer(mutating: bytes.baseAddress)?.assumingMemoryBound(to: CChar.self))
+                bv_len: UInt(bytes.count),
+                bv_val: UnsafeMutableRawPointer(mutating: bytes.baseAddress)?.assumingMemoryBound(to: CChar.self))
             try check(ldap_sasl_bind_s(handle, settings.bindDN, nil, &credentials, nil, nil, nil))
         }
     }

@@ -89,7 +89,10 @@ public struct Examination: Sendable {
             let isKnown = Int64(level).map { Self.knownLevels.contains($0) } ?? false
             add(
                 isKnown ? .fine : .warning, "database", "schema level \(level), \(mailboxes) mailboxes",
-                isKnown ? "" : "The level is none of \(Self.knownLevels.lowerBound) to \(Self.knownLevels.upperBound): compare a restored mailbox before relying on it")
+                isKnown
+                    ? ""
+                    : "The level is none of \(Self.knownLevels.lowerBound) to \(Self.knownLevels.upperBound): "
+                        + "compare a restored mailbox before relying on it")
             if mailboxes == 0 { add(.warning, "database", "no account has a mailbox", "See whether this is the right database") }
         } catch {
             add(.critical, "database", "\(error)")
@@ -102,7 +105,9 @@ public struct Examination: Sendable {
             add(accounts.isEmpty ? .warning : .fine, "directory", "\(accounts.count) accounts are homed on \(server.identity.name)")
             let services = server.entry.attributes["zimbraServiceEnabled"] ?? []
             if !services.contains("mailbox"), !services.contains("service") {
-                add(.warning, "directory", "\(server.identity.name) has no mailbox service", "Run the backup on the host that holds the mailboxes")
+                add(
+                    .warning, "directory", "\(server.identity.name) has no mailbox service",
+                    "Run the backup on the host that holds the mailboxes")
             }
         } catch {
             add(.critical, "directory", "\(error)")
@@ -118,7 +123,8 @@ public struct Examination: Sendable {
         // Absent means TRUE (formats/zimbra-redolog.md, section 1.1).
         if server.entry["zimbraRedoLogDeleteOnRollover"] != "FALSE" {
             add(
-                .warning, "redo log", "zimbraRedoLogDeleteOnRollover is TRUE: what is written while the backup is down can be lost at a rollover",
+                .warning, "redo log",
+                "zimbraRedoLogDeleteOnRollover is TRUE: what is written while the backup is down can be lost at a rollover",
                 "zmprov modifyServer \(server.identity.name) zimbraRedoLogDeleteOnRollover FALSE")
         } else if access(server.redoLog.archive.string, R_OK | X_OK) != 0 {
             add(
@@ -145,7 +151,9 @@ public struct Examination: Sendable {
             for (volume, root) in places where volume.type != 10 {
                 let name = "\(volume.name) (\(volume.id)) in \(root)"
                 guard volume.storeType == 1 else {
-                    add(.warning, "volume", "\(volume.name) (\(volume.id)) is an external store", "Its contents are taken from the redo log only")
+                    add(
+                        .warning, "volume", "\(volume.name) (\(volume.id)) is an external store",
+                        "Its contents are taken from the redo log only")
                     continue
                 }
                 guard access(root.string, R_OK | X_OK) == 0 else {
@@ -175,13 +183,15 @@ public struct Examination: Sendable {
             let space = try SpaceLeft(on: backupPath)
             add(.fine, "backup path", "\(backupPath), \(space.bytes >> 20) MB free")
             if let inodes = space.inodes, inodes < Self.fewInodes {
-                add(.warning, "backup path", "\(inodes) files can still be made", "Use a file system with more inodes: every content is a file")
+                add(
+                    .warning, "backup path", "\(inodes) files can still be made",
+                    "Use a file system with more inodes: every content is a file")
             }
         } catch {
             add(.critical, "backup path", "\(error)")
         }
         // The same file by another name: names that differ in case only would be one blob.
-        if access(backupPath.appending("zxbackup.json").string, F_OK) == 0, access(backupPath.appending("ZXBACKUP.JSON").string, F_OK) == 0 {
+        if ["zxbackup.json", "ZXBACKUP.JSON"].allSatisfy({ access(backupPath.appending($0).string, F_OK) == 0 }) {
             add(.critical, "backup path", "its file system does not tell upper from lower case", "Use another file system")
         }
     }

@@ -28,7 +28,8 @@ struct BlobPlaces: Sendable {
     func place(of location: BlobLocation, locator: String) throws -> FilePath {
         let doing = "looking for the content of item \(location.itemID) of mailbox \(location.mailboxID)"
         guard let id = Int64(locator), locator.utf8.allSatisfy({ (48...57).contains($0) }) else {
-            throw ZimbraError(.notReadableHere, doing: doing, subject: "locator \(locator.prefix(80))", reason: "it lies in an external store")
+            throw ZimbraError(
+                .notReadableHere, doing: doing, subject: "locator \(locator.prefix(80))", reason: "it lies in an external store")
         }
         guard let volume = volumes[id] else {
             throw ZimbraError(.configuration, doing: doing, subject: "locator \(id)", reason: "the server has no such volume")
@@ -37,7 +38,8 @@ struct BlobPlaces: Sendable {
             throw ZimbraError(.notReadableHere, doing: doing, subject: "volume \(volume.name)", reason: "it is an external store")
         }
         // Numbers of the path are as wide as the volume's row says; shifts beyond a number's width are none.
-        guard [volume.mailboxBits, volume.mailboxGroupBits, volume.fileBits, volume.fileGroupBits].allSatisfy({ (0..<63).contains($0) }) else {
+        let bits = [volume.mailboxBits, volume.mailboxGroupBits, volume.fileBits, volume.fileGroupBits]
+        guard bits.allSatisfy({ (0..<63).contains($0) }) else {
             throw ZimbraError(.configuration, doing: doing, subject: "volume \(volume.name)", reason: "its row has bits that cannot be")
         }
         let mailboxGroup = (location.mailboxID >> volume.mailboxBits) & ((1 << volume.mailboxGroupBits) - 1)
