@@ -137,6 +137,7 @@ let package = Package(
 // A fuzzing build has sanitizers in everything (Scripts/fuzz): only what it needs.
 if Context.environment["ZXBACKUP_FUZZ"] != nil {
     package.targets.removeAll {
-        $0.type == .test && $0.name != "FuzzTests" || $0.type == .executable && $0.name != "zxbackup" || $0.name == "LifeChecks"
+        $0.type == .test && $0.name != "FuzzTests" || $0.type == .executable && $0.name != "zxbackup"
+            || ["LifeChecks", "ServerTestbed"].contains($0.name)
     }
 }
