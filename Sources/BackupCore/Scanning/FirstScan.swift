@@ -51,12 +51,15 @@ extension RealTimeScanner {
         let absent = try store.accounts().filter { !present.contains($0) }
         guard !absent.isEmpty else { return }
         if accounts.isEmpty {
-            if !directoryIsSilent {
-                note("Critical: the directory names no account of this server. None is taken for deleted; look at the directory and the server's name")
+            if !directoryIsEmpty {
+                note(
+                    "Critical: the directory names no account of this server. None is taken for deleted; "
+                        + "look at the directory and the server's name")
             }
-            directoryIsSilent = true
+            directoryIsEmpty = true
             return
         }
+        directoryIsEmpty = false
         // Absent twice: one answer may come from a replica that is behind.
         let again = Set(try source.accounts().map(\.id))
         for id in absent where !again.contains(id) { try recordDeleted(id) }

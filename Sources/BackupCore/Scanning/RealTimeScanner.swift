@@ -35,6 +35,8 @@ final class RealTimeScanner {
     var lastDirectoryLook = ContinuousClock.now
     /// Whether the last look at the directory failed, which was told of.
     var directoryIsSilent = false
+    /// Whether it was told that the directory names no account.
+    var directoryIsEmpty = false
     /// Mailboxes that cannot be kept, each of which was told of once.
     var refused: Set<Int64> = []
     private(set) var pending = 0
