@@ -50,7 +50,7 @@ public struct CoreError: Error, Sendable, CustomStringConvertible {
 
     /// An error made of its parts.
     public init(
-        _ code: Code, doing: String, subject: String, reason: String, remedy: String, cause: (any Error)? = nil
+        _ code: Code, doing: String, subject: String, reason: String, remedy: String = "", cause: (any Error)? = nil
     ) {
         self.code = code
         self.doing = doing

@@ -315,11 +315,12 @@ extension SandboxServer {
         guard let row = try Row.fetchOne(database, sql: "SELECT * FROM volume WHERE id = ?", arguments: [id]) else {
             throw SandboxError(.blobDamaged, doing: "finding a blob", reason: "there is no volume \(id)")
         }
-        return Volume(
-            id: id, root: home.pushing(FilePath(row["path"] as String)), fileBits: row["file_bits"],
-            fileGroupBits: row["file_group_bits"], mailboxBits: row["mailbox_bits"],
-            mailboxGroupBits: row["mailbox_group_bits"], compresses: row["compress_blobs"] != 0,
-            compressionThreshold: row["compression_threshold"])
+        var volume = Volume(id: id, root: home.pushing(FilePath(row["path"] as String)))
+        (volume.fileBits, volume.fileGroupBits) = (row["file_bits"], row["file_group_bits"])
+        (volume.mailboxBits, volume.mailboxGroupBits) = (row["mailbox_bits"], row["mailbox_group_bits"])
+        volume.compresses = row["compress_blobs"] != 0
+        volume.compressionThreshold = row["compression_threshold"]
+        return volume
     }
 
     /// The volumes are not what they were.

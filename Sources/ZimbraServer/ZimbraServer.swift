@@ -27,17 +27,17 @@ public final class ZimbraServer: MailSource {
 
     /// Finds a server by its home; nil = the first of `LocalConfig.homes` that is there.
     ///
-    /// - Throws: `ZimbraError`, naming what is not there or does not answer.
+    /// - Throws: `CoreError`, naming what is not there or does not answer.
     public init(home: FilePath? = nil) throws {
         guard let home = home ?? LocalConfig.homes.first(where: { access($0.appending("conf/localconfig.xml").string, F_OK) == 0 }) else {
-            throw ZimbraError(
+            throw CoreError(
                 .configuration, doing: "looking for the mail server", subject: LocalConfig.homes.map(\.string).joined(separator: ", "),
                 reason: "there is none", remedy: "Name its folder: server: {kind: zimbra, path: FOLDER}")
         }
         localConfig = try LocalConfig(home: home)
         self.home = FilePath(try localConfig.value("zimbra_home") ?? home.string)
         if try localConfig.value("debug_disable_mailbox_group") == "true" {
-            throw ZimbraError(
+            throw CoreError(
                 .configuration, doing: "reading the mail server's configuration", subject: localConfig.path.string,
                 reason: "debug_disable_mailbox_group is true: a database a mailbox is not supported")
         }
@@ -49,12 +49,10 @@ public final class ZimbraServer: MailSource {
         redoLog = LogLocation(
             log: self.home.pushing(FilePath(entry["zimbraRedoLogLogPath"] ?? "redolog/redo.log")),
             archive: self.home.pushing(FilePath(entry["zimbraRedoLogArchiveDir"] ?? "redolog/archive")))
-        places = Mutex(try Self.places(database, home: self.home, localConfig, entry))
+        places = Mutex(try Self.places(database, home: self.home, entry))
     }
 
-    private static func places(
-        _ database: ZimbraDatabase, home: FilePath, _ localConfig: LocalConfig, _ entry: DirectoryEntry
-    ) throws -> BlobPlaces {
+    private static func places(_ database: ZimbraDatabase, home: FilePath, _ entry: DirectoryEntry) throws -> BlobPlaces {
         // Absolute roots stay what they are, whatever zimbra_relative_volume_path says.
         let hasServerFolder = entry["zimbraConfiguredServerIDForBlobDirEnabled"] == "TRUE"
         return BlobPlaces(try database.volumes(), home: home, serverFolder: hasServerFolder ? entry.id : nil)
@@ -74,13 +72,21 @@ public final class ZimbraServer: MailSource {
     /// Opens a blob of a volume, also one that was moved to another volume meanwhile.
     public func openBlob(_ location: BlobLocation) throws -> ByteReader {
         guard let locator = try location.locator ?? database.locator(mailbox: location.mailboxID, item: location.itemID) else {
-            throw missing(location, "the server's tables name no place for it")
+            throw CoreError(
+                .blobMissing, doing: "reading the content of item \(location.itemID)", subject: "mailbox \(location.mailboxID)",
+                reason: "the server's tables name no place for it", remedy: "The backup keeps what it has")
         }
         do {
             return try open(location, at: locator)
         } catch let error as CoreError where error.code == .blobMissing {
-            guard let now = try database.locator(mailbox: location.mailboxID, item: location.itemID), now != locator else { throw error }
-            return try open(location, at: now)
+            if let now = try database.locator(mailbox: location.mailboxID, item: location.itemID), now != locator {
+                return try open(location, at: now)
+            }
+            // Of a volume that is not mounted nothing can be said.
+            guard let root = places.withLock({ $0.absentRoot(ofLocator: locator) }) else { throw error }
+            throw CoreError(
+                .volumeMissing, doing: error.doing, subject: root.string, reason: "the folder of its volume is not there, or empty",
+                remedy: "Mount the volume; nothing is taken for deleted meanwhile")
         }
     }
 
@@ -88,36 +94,19 @@ public final class ZimbraServer: MailSource {
         let place: FilePath
         do {
             place = try places.withLock { try $0.place(of: location, locator: locator) }
-        } catch let error as ZimbraError where error.code == .configuration {
+        } catch let error as CoreError where error.code == .configuration {
             // A volume may have come since the program began.
-            let known = try Self.places(database, home: home, localConfig, entry)
+            let known = try Self.places(database, home: home, entry)
             places.withLock { $0 = known }
             place = try known.place(of: location, locator: locator)
         }
-        do {
-            return try StoredBlob(location, at: place).open()
-        } catch let error as CoreError where error.code == .blobMissing {
-            // Of a volume that is not mounted nothing can be said.
-            if let root = places.withLock({ $0.absentRoot(ofLocator: locator) }) {
-                throw CoreError(
-                    .volumeMissing, doing: error.doing, subject: root.string, reason: "the folder of its volume is not there, or empty",
-                    remedy: "Mount the volume; nothing is taken for deleted meanwhile")
-            }
-            throw error
-        }
-    }
-
-    private func missing(_ location: BlobLocation, _ reason: String) -> CoreError {
-        CoreError(
-            .blobMissing, doing: "reading the content of item \(location.itemID)", subject: "mailbox \(location.mailboxID)", reason: reason,
-            remedy: "The backup keeps what it has")
+        return try StoredBlob(location, at: place).open()
     }
 
     /// Every volume with its root on this machine.
     ///
-    /// - Throws: `ZimbraError`.
+    /// - Throws: `CoreError`.
     public func volumePlaces() throws -> [(volume: VolumeRow, root: FilePath)] {
-        let places = try Self.places(database, home: home, localConfig, entry)
-        return try database.volumes().map { ($0, places.root(of: $0)) }
+        try Self.places(database, home: home, entry).all
     }
 }

@@ -24,13 +24,15 @@ public final class Testbed {
     /// The server's home: `conf/localconfig.xml`, its stores and its redo log.
     public var home: FilePath { FilePath(folder.appending(path: "home").path) }
     /// The URL of the directory's socket.
-    public let directoryURL: String
+    public private(set) var directoryURL = ""
     /// The path of the database's socket.
-    public let databaseSocket: String
+    public private(set) var databaseSocket = ""
 
     /// Starts both servers with the tables of Zimbra 10.1 (schema level 118), or of an older one or a Carbonio (111).
     ///
-    /// - Parameter name: makes the folder's name; sockets' paths are short.
+    /// What was started is stopped with the last reference, also where something failed.
+    ///
+    /// - Parameter level: 118 or 111.
     public init(level: Int = 118) throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "zxtb-\(UUID().uuidString.prefix(13))")
         let files = FileManager.default
@@ -44,6 +46,8 @@ public final class Testbed {
         try sql(tables)
         try writeLocalConfig()
     }
+
+    deinit { remove() }
 
     /// Writes `localconfig.xml` with the testbed's places; `more` replaces and adds keys.
     public func writeLocalConfig(_ more: [String: String] = [:]) throws {
@@ -94,6 +98,9 @@ public final class Testbed {
         try text.write(to: file, atomically: true, encoding: .utf8)
         _ = try Self.script("slapd.sh", ["load", folder.appending(path: "ldap").path, file.path])
     }
+
+    /// Copies a folder of contents into another volume's root, beside what is there.
+    public func merge(_ folder: FilePath, into root: FilePath) throws { _ = try Self.run(["cp", "-r", folder.string, root.string + "/"]) }
 
     /// Gives every account another home.
     public func moveAccounts(to host: String) throws {

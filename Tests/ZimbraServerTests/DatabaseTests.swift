@@ -110,7 +110,7 @@ struct DatabaseTests {
             Self.mailbox + "INSERT INTO mboxgroup1.mail_item (mailbox_id, id, type, folder_id, date, size, metadata, mod_metadata, mod_content) VALUES \(messages);")
         let database = ZimbraDatabase(settings(testbed))
         var count = 0
-        let error = #expect(throws: ZimbraError.self) {
+        let error = #expect(throws: CoreError.self) {
             _ = try database.readMailbox(1) { element in
                 guard case .item(let row) = element, row.type == .message else { return }
                 count += 1
@@ -120,7 +120,7 @@ struct DatabaseTests {
         #expect(error?.code == .databaseFailed && count < 400, "\(String(describing: error)) after \(count)")
         #expect(try rows(database, 1).items.filter { $0.type == .message }.count == 400)
         testbed.stopDatabase()
-        #expect(throws: ZimbraError.self) { try database.mailboxes() }
+        #expect(throws: CoreError.self) { try database.mailboxes() }
         try testbed.startDatabase()
         #expect(try database.mailboxes().count == 1)
     }
@@ -134,7 +134,7 @@ struct DatabaseTests {
         for settings in [wrong, DatabaseSettings(place: .socket("/nonexistent/sock"), user: "zimbra", password: "wrong-Secret"),
             DatabaseSettings(place: .network(host: "127.0.0.1", port: 1), user: "zimbra", password: "wrong-Secret")]
         {
-            let error = #expect(throws: ZimbraError.self) { try ZimbraDatabase(settings).mailboxes() }
+            let error = #expect(throws: CoreError.self) { try ZimbraDatabase(settings).mailboxes() }
             #expect(error?.code == .databaseUnreachable && error?.description.contains("Secret") == false, "\(String(describing: error))")
         }
     }

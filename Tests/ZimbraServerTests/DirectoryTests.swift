@@ -45,15 +45,15 @@ struct DirectoryTests {
 
         let server = try ZimbraDirectory(settings).server(named: "mail.example.com")
         #expect(server.id == "50000000-0000-4000-8000-000000000001" && server["zimbraRedoLogLogPath"] == "redolog/redo.log")
-        #expect(throws: ZimbraError.self) { try ZimbraDirectory(settings).server(named: "another.example.com") }
+        #expect(throws: CoreError.self) { try ZimbraDirectory(settings).server(named: "another.example.com") }
 
         // Whoever is refused, or finds no one, learns why.
         settings.password = "wrong-Secret"
-        let refused = #expect(throws: ZimbraError.self) { try ZimbraDirectory(settings).accounts(of: "mail.example.com") }
+        let refused = #expect(throws: CoreError.self) { try ZimbraDirectory(settings).accounts(of: "mail.example.com") }
         #expect(refused?.code == .directoryUnreachable && refused?.description.contains("Secret") == false, "\(String(describing: refused))")
         testbed.stopDirectory()
         settings.password = "zimbra"
-        #expect(throws: ZimbraError.self) { try ZimbraDirectory(settings).accounts(of: "mail.example.com") }
+        #expect(throws: CoreError.self) { try ZimbraDirectory(settings).accounts(of: "mail.example.com") }
         try testbed.startDirectory()
         #expect(try ZimbraDirectory(settings).accounts(of: "mail.example.com").count == accounts.count)
         // The first URL that answers is taken.
@@ -78,7 +78,7 @@ struct DirectoryTests {
         var settings = DirectorySettings(
             urls: ["ldap://127.0.0.1:\(UInt16(bigEndian: address.sin_port))"], bindDN: "cn=config", password: "x")
         settings.timeout = 1
-        let error = #expect(throws: ZimbraError.self) { try ZimbraDirectory(settings).accounts(of: "mail.example.com") }
+        let error = #expect(throws: CoreError.self) { try ZimbraDirectory(settings).accounts(of: "mail.example.com") }
         #expect(error?.code == .directoryUnreachable)
     }
 

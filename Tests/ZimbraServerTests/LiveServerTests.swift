@@ -81,11 +81,11 @@ struct LiveServerTests {
         try bench.testbed.sql("DROP TABLE mboxgroup1.mail_item; RENAME TABLE mboxgroup1.aside TO mboxgroup1.mail_item")
 
         bench.testbed.stopDatabase()
-        #expect(throws: ZimbraError.self) { try bench.backUp { engine in _ = try engine.scan(account: "alice@example.com") } }
+        #expect(throws: CoreError.self) { try bench.backUp { engine in _ = try engine.scan(account: "alice@example.com") } }
         try bench.testbed.startDatabase()
 
         bench.testbed.stopDirectory()
-        #expect(throws: ZimbraError.self) { try bench.backUp { engine in _ = try engine.scan(account: "alice@example.com") } }
+        #expect(throws: CoreError.self) { try bench.backUp { engine in _ = try engine.scan(account: "alice@example.com") } }
         try bench.testbed.startDirectory()
 
         try bench.testbed.moveAccounts(to: "another.example.com")
@@ -99,7 +99,33 @@ struct LiveServerTests {
         #expect(try bench.differences() == [])
     }
 
-    @Test("A changed, a new and a deleted row are found by a scan; one moved to the other volume is read there")
+    @Test("A content that was moved to another volume after its row was read is read there, though nothing is left on the first")
+    func moved() throws {
+        let bench = try Bench()
+        var location: BlobLocation?
+        _ = try bench.server.readMailbox(1) { element in
+            guard case .item(let row) = element, row.locator == "1", row.type == .message else { return }
+            location = BlobLocation(
+                mailboxID: 1, itemID: row.id, modContent: row.modContent, locator: row.locator, size: row.size, digest: row.blobDigest)
+        }
+        let known = try #require(location)
+        let (store, other) = (bench.testbed.home.appending("store"), bench.testbed.home.appending("store2"))
+        for name in try FileManager.default.contentsOfDirectory(atPath: store.string) where name != "incoming" {
+            try bench.testbed.merge(store.appending(name), into: other)
+        }
+        try FileManager.default.removeItem(atPath: store.string)
+        try FileManager.default.createDirectory(atPath: store.string, withIntermediateDirectories: true)
+        let lost = #expect(throws: CoreError.self) { _ = try bench.server.openBlob(known) }
+        #expect(lost?.code == .volumeMissing, "the row still names the first volume")
+        try bench.testbed.sql("UPDATE mboxgroup1.mail_item SET locator = '3' WHERE locator = '1'")
+        let read = try bench.server.openBlob(known)
+        var length: Int64 = 0
+        var buffer = [UInt8](repeating: 0, count: 1000)
+        while case let count = try buffer.withUnsafeMutableBytes({ try read($0) }), count > 0 { length += Int64(count) }
+        #expect(length == known.size)
+    }
+
+    @Test("A changed and a deleted row are found by a scan, once")
     func scans() throws {
         let bench = try Bench()
         try bench.backUp()

@@ -1,3 +1,4 @@
+import BackupCore
 import Foundation
 import SystemPackage
 import Testing
@@ -58,7 +59,7 @@ struct LocalConfigTests {
         ])
     func references(keys: [(String, String)]) throws {
         try read(document(keys)) { config in
-            _ = #expect(throws: ZimbraError.self) { try config.value("a") }
+            _ = #expect(throws: CoreError.self) { try config.value("a") }
         }
     }
 
@@ -71,12 +72,12 @@ struct LocalConfigTests {
     func hostile(text: String) throws {
         let found = (try? read(text) { try $0.value("a") ?? "" }) ?? ""
         #expect(!found.contains("root"))
-        if !text.contains("DOCTYPE") { #expect(throws: ZimbraError.self) { try read(text) { $0 } } }
+        if !text.contains("DOCTYPE") { #expect(throws: CoreError.self) { try read(text) { $0 } } }
     }
 
     @Test("A missing file is named")
     func missing() throws {
-        let error = #expect(throws: ZimbraError.self) { try LocalConfig(home: "/nonexistent") }
+        let error = #expect(throws: CoreError.self) { try LocalConfig(home: "/nonexistent") }
         #expect(error?.description.contains("/nonexistent/conf/localconfig.xml") == true)
     }
 }

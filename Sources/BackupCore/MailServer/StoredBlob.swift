@@ -24,138 +24,124 @@ package struct StoredBlob {
     /// A missing file is looked for as the crash recovery of a server leaves it (`.bak`, taken if size and digest agree), and under
     /// the name that very old items have.
     ///
-    /// - Throws: `CoreError` with `blobMissing` or `blobDamaged`, or an `Errno`'s reason with the file; reading throws the same.
+    /// - Throws: `CoreError` with `blobMissing`, `blobDamaged` or `serverUnreadable`; reading throws the same.
     package func open() throws -> ByteReader {
-        if let file = try opened(place) { return try reader(of: file) }
-        if let file = try opened(FilePath(place.string + ".bak")), let kind = try kindThatAgrees(file) {
-            return try BlobFile(file.path, kind, location).reader()
-        }
+        if let file = try find(place) { return try reader(of: file) }
+        if let file = try find(FilePath(place.string + ".bak")), let agreeing = try reading(thatAgrees: file) { return agreeing.reader() }
         let old = place.removingLastComponent().appending("\(location.itemID).msg")
-        if let file = try opened(old) { return try reader(of: file) }
+        if let file = try find(old) { return try reader(of: file) }
         throw CoreError(
-            .blobMissing, doing: doing, subject: place.string, reason: "there is no such file",
+            .blobMissing, doing: "reading the content of item \(location.itemID) of mailbox \(location.mailboxID)",
+            subject: place.string, reason: "there is no such file",
             remedy: "See whether the volume is mounted; the backup keeps what it has")
     }
 
-    private var doing: String { "reading the content of item \(location.itemID) of mailbox \(location.mailboxID)" }
-
-    private struct Found {
-        var path: FilePath
-        var length: Int64
-        var beginsAsGzip: Bool
-    }
-
-    /// What a file looks like; nil where there is none.
-    private func opened(_ path: FilePath) throws -> Found? {
-        let file: BlobFile
+    /// The file of a name; nil where there is none.
+    private func find(_ path: FilePath) throws -> BlobFile? {
         do {
-            file = try BlobFile(path, .plain, location)
-        } catch let error as Errno where error == .noSuchFileOrDirectory {
+            return try BlobFile(path, location)
+        } catch let error as Errno where [.noSuchFileOrDirectory, .notDirectory].contains(error) {
             return nil
         }
-        var start: [UInt8] = [0, 0]
-        let count = try start.withUnsafeMutableBytes { try file.read(into: $0) }
-        return Found(path: path, length: file.length, beginsAsGzip: count == 2 && start == [0x1F, 0x8B])
     }
 
-    private func reader(of file: Found) throws -> ByteReader {
-        guard file.beginsAsGzip else { return try BlobFile(file.path, .plain, location).reader() }
-        let likely: BlobFile.Kind = file.length == location.size ? .plain : .gzip
+    private func reader(of file: BlobFile) throws -> ByteReader {
+        guard file.beginsAsGzip else { return file.reader() }
+        guard file.length == location.size else { return try file.decompressed().reader() }
         // A stored archive may be as long as the row says and a compressed blob, too: the digest tells.
-        let kind = likely == .plain && location.digest != nil ? try kindThatAgrees(file) ?? likely : likely
-        return try BlobFile(file.path, kind, location).reader()
+        return try (reading(thatAgrees: file) ?? BlobFile(file.path, location)).reader()
     }
 
-    /// The reading of a file whose size and digest are those of the row.
-    private func kindThatAgrees(_ file: Found) throws -> BlobFile.Kind? {
+    /// The file, plain or decompressed, as its size and digest are those of the row; nil where neither is, or the row has none.
+    private func reading(thatAgrees file: BlobFile) throws -> BlobFile? {
         guard let digest = location.digest else { return nil }
-        for kind in file.beginsAsGzip ? [BlobFile.Kind.plain, .gzip] : [.plain] {
-            // Rows from before 8.0 have SHA-1: 28 characters.
-            let found = ServerDigest(digest.utf8.count == 28 ? .sha1 : .sha256)
-            var length: Int64 = 0
-            do {
-                try BlobFile(file.path, kind, location).forEach {
-                    found.update($0)
-                    length += Int64($0.count)
-                }
-            } catch let error as CoreError where error.code == .blobDamaged {
-                continue  // Not readable in this way.
-            }
-            if length == location.size, found.text() == digest { return kind }
+        if try agrees(file, digest) { return try BlobFile(file.path, location) }
+        guard file.beginsAsGzip else { return nil }
+        do {
+            return try agrees(file.decompressed(), digest) ? file.decompressed() : nil
+        } catch let error as CoreError where error.code == .blobDamaged {
+            return nil  // It is no gzip file.
         }
-        return nil
+    }
+
+    private func agrees(_ file: BlobFile, _ digest: String) throws -> Bool {
+        // Rows from before 8.0 have SHA-1: 28 characters.
+        let found = ServerDigest(digest.utf8.count == 28 ? .sha1 : .sha256)
+        var length: Int64 = 0
+        try withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 16) { buffer in
+            while case let count = try file.read(into: buffer), count > 0 {
+                found.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                length += Int64(count)
+            }
+        }
+        return length == location.size && found.text() == digest
     }
 }
 
 /// An open blob file; closed with its last reference.
 private final class BlobFile {
-    enum Kind { case plain, gzip }
-
+    let path: FilePath
     let length: Int64
-    private let path: FilePath
-    private let kind: Kind
+    let beginsAsGzip: Bool
     private let location: BlobLocation
-    private let descriptor: CInt
+    private let file: FileDescriptor
+    /// Set where the content is what the file decompresses to.
     private let gzip: gzFile?
     private var handedOut: Int64 = 0
 
-    /// - Throws: `Errno.noSuchFileOrDirectory`; a `CoreError` for everything else.
-    init(_ path: FilePath, _ kind: Kind, _ location: BlobLocation) throws {
-        (self.path, self.kind, self.location) = (path, kind, location)
-        // Whatever has the name: a link leads out of the volume, a pipe would wait.
-        descriptor = Self.open(path)
-        var status = stat()
-        guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
-            let error = Errno(rawValue: errno)
-            gzip = nil
-            length = 0
-            if error == .noSuchFileOrDirectory || error == .notDirectory { throw Errno.noSuchFileOrDirectory }
+    /// Opens a file as it is.
+    ///
+    /// - Throws: an `Errno` where the name is none of a file; `CoreError` for everything else.
+    init(_ path: FilePath, _ location: BlobLocation) throws {
+        (self.path, self.location, gzip) = (path, location, nil)
+        let file: FileDescriptor
+        do {
+            // Whatever has the name: a link leads out of the volume, a pipe would wait.
+            file = try FileDescriptor.open(path, .readOnly, options: [.noFollow, .nonBlocking, .closeOnExec])
+        } catch let error as Errno where ![.noSuchFileOrDirectory, .notDirectory].contains(error) {
             throw Self.failed(location, path, "\(error)", "Let the service's user read the volume", .serverUnreadable)
         }
+        self.file = file
+        var status = stat()
+        let isFile = fstat(file.rawValue, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
         length = Int64(status.st_size)
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            gzip = nil
-            throw Self.failed(location, path, "it is no file", "Look at who put it there", .blobDamaged)
+        var start: (UInt8, UInt8) = (0, 0)
+        let count = isFile ? try? withUnsafeMutableBytes(of: &start, { try file.read(fromAbsoluteOffset: 0, into: $0) }) : 0
+        beginsAsGzip = count == 2 && start == (0x1F, 0x8B)
+        guard isFile else { throw Self.failed(location, path, "it is no file", "Look at who put it there", .blobDamaged) }
+    }
+
+    /// Opens what the file decompresses to, from its beginning.
+    func decompressed() throws -> BlobFile { try BlobFile(decompressing: self) }
+
+    private init(decompressing other: BlobFile) throws {
+        (path, location, length, beginsAsGzip) = (other.path, other.location, other.length, other.beginsAsGzip)
+        do {
+            file = try other.file.duplicate()
+        } catch {
+            throw Self.failed(other.location, other.path, "\(error)", "", .serverUnreadable)
         }
-        guard kind == .gzip else {
-            gzip = nil
-            return
-        }
-        gzip = gzdopen(dup(descriptor), "rb")
-        guard gzip != nil else { throw Self.failed(location, path, "no memory or descriptor is left", "", .serverUnreadable) }
+        // Both share one place in the file, which reading may have moved.
+        let isAtStart = (try? file.seek(offset: 0, from: .start)) == 0
+        gzip = isAtStart ? gzdopen(file.rawValue, "rb") : nil
+        guard gzip != nil else { throw Self.failed(location, path, "no memory is left", "", .serverUnreadable) }
     }
 
     deinit {
-        if let gzip { gzclose_r(gzip) }
-        if descriptor >= 0 { close(descriptor) }
-    }
-
-    private static func open(_ path: FilePath) -> CInt {
-        #if canImport(Glibc)
-        Glibc.open(path.string, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-        #else
-        Darwin.open(path.string, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-        #endif
-    }
-
-    private static func failed(
-        _ location: BlobLocation, _ path: FilePath, _ reason: String, _ remedy: String, _ code: CoreError.Code
-    ) -> CoreError {
-        CoreError(
-            code, doing: "reading the content of item \(location.itemID) of mailbox \(location.mailboxID)", subject: path.string,
-            reason: reason, remedy: remedy)
+        // The library closes its descriptor; what was only read has nothing to lose.
+        if let gzip { gzclose_r(gzip) } else { try? file.close() }
     }
 
     func reader() -> ByteReader { { try self.read(into: $0) } }
 
-    func forEach(_ body: (UnsafeRawBufferPointer) -> Void) throws {
-        try withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 16) { buffer in
-            while case let count = try read(into: buffer), count > 0 { body(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
-        }
-    }
-
     func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-        guard let gzip else { return try readPlain(into: buffer) }
+        guard let gzip else {
+            do {
+                return try file.read(into: buffer)
+            } catch {
+                throw Self.failed(location, path, "\(error)", "", .serverUnreadable)
+            }
+        }
         let count = Int(gzread(gzip, buffer.baseAddress, UInt32(min(buffer.count, 1 << 20))))
         handedOut += Int64(max(0, count))
         var code: CInt = Z_OK
@@ -169,15 +155,11 @@ private final class BlobFile {
         return count
     }
 
-    private func readPlain(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-        while true {
-            #if canImport(Glibc)
-            let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
-            #else
-            let count = Darwin.read(descriptor, buffer.baseAddress, buffer.count)
-            #endif
-            if count >= 0 { return count }
-            guard errno == EINTR else { throw Self.failed(location, path, "\(Errno(rawValue: errno))", "", .serverUnreadable) }
-        }
+    private static func failed(
+        _ location: BlobLocation, _ path: FilePath, _ reason: String, _ remedy: String, _ code: CoreError.Code
+    ) -> CoreError {
+        CoreError(
+            code, doing: "reading the content of item \(location.itemID) of mailbox \(location.mailboxID)", subject: path.string,
+            reason: reason, remedy: remedy)
     }
 }

@@ -65,7 +65,7 @@ public struct ScanStatistics: Hashable, Sendable {
 struct MailboxScan {
     private static let batch = 500
     /// More than so many items, and more than this share of an account, are not believed to be gone at once (R15).
-    private static let (manyItems, largeShare) = (Int64(100), 0.2)
+    private static let (manyItems, largeShare) = (100, 0.2)
 
     let source: any MailSource
     let store: any StoreWriting
@@ -152,11 +152,7 @@ struct MailboxScan {
                 do {
                     let found = try contents.find(row, known: known, "item \(row.id)", &statistics)
                     (state.blob, isTakenAgain) = (found.blob, found.isTakenAgain)
-                } catch let error as StoreError {
-                    throw error  // The backup path failed, not the server's blob.
-                } catch let error as CoreError where error.code == .volumeMissing {
-                    throw error  // It would be the same for every content there.
-                } catch {
+                } catch where !error.concernsMoreThanOneContent {
                     state.blob = known
                     state.doubts.append("content: \(error)")
                     statistics.report("item \(row.id) of \(account.name): \(error)")
@@ -181,11 +177,7 @@ struct MailboxScan {
                         let found = try contents.find(item, known: blob, what, &statistics)
                         blob = found.blob
                         if found.isTakenAgain { takenAgain.insert(row.itemID) }
-                    } catch let error as StoreError {
-                        throw error
-                    } catch let error as CoreError where error.code == .volumeMissing {
-                        throw error
-                    } catch {
+                    } catch where !error.concernsMoreThanOneContent {
                         statistics.report("\(what) of \(account.name): \(error)")
                     }
                     revisions[row.itemID, default: []].append(.init(row: row, blob: blob))
@@ -199,7 +191,7 @@ struct MailboxScan {
         guard let snapshot else { return .gone }
         guard acceptsAhead || snapshot.change <= appliedChange ?? .max else { return .ahead }
 
-        guard seen.contains(where: { $0 > 0 && $0 < Self.firstUserItem }) else {
+        guard seen.contains(WellKnownFolder.userRoot) else {
             throw CoreError(
                 .serverUnreadable, doing: "scanning mailbox \(life.mailboxID)", subject: "account \(account.name)",
                 reason: "the server's tables have not even its system folders",
@@ -214,9 +206,11 @@ struct MailboxScan {
         }
         for state in documents.values { try write(state) }
         // What the server has no more ends, one by one (R12).
-        let isPresumed = try isOpen && !confirmsDeletions && tooManyVanished(seen)
-        try store.items(account.id, .alive) { indexed in
-            guard var state = ItemState(indexed: indexed), !seen.contains(state.row.id) else { return }
+        let (vanished, alive) = try vanished(seen)
+        let isMuch = vanished.count > Self.manyItems && Double(vanished.count) > Double(alive) * Self.largeShare
+        let isPresumed = isOpen && !confirmsDeletions && isMuch
+        for id in vanished {
+            guard var state = try current(id) else { continue }
             state.deleted = true
             state.presumed = isPresumed
             state.inDumpster = dumpster.contains(state.row.id)
@@ -261,17 +255,15 @@ struct MailboxScan {
         return .done(life, statistics)
     }
 
-    /// Ids below are the server's own folders.
-    private static let firstUserItem: Int64 = 256
-
-    /// Whether more of the account is gone than is believed at once.
-    private func tooManyVanished(_ seen: Set<Int64>) throws -> Bool {
-        var (alive, vanished) = (Int64(0), Int64(0))
+    /// Ids of what the backup has alive and the scan did not see, and how many are alive.
+    private func vanished(_ seen: Set<Int64>) throws -> (ids: [Int64], alive: Int) {
+        var (ids, alive): ([Int64], Int) = ([], 0)
         try store.items(account.id, .alive) { indexed in
+            guard case .item(_, let id) = indexed.key else { return }
             alive += 1
-            if case .item(_, let id) = indexed.key, !seen.contains(id) { vanished += 1 }
+            if !seen.contains(id) { ids.append(id) }
         }
-        return vanished > Self.manyItems && Double(vanished) > Double(alive) * Self.largeShare
+        return (ids, alive)
     }
 
     private func transaction(_ life: MailboxLife) -> StoreTransaction {
@@ -293,6 +285,12 @@ struct MailboxScan {
         guard let old = try indexed(new.row.id), old.generation == life.generation else { return true }
         return new.comparable != old.state.comparable
     }
+}
+
+extension Error {
+    /// Whether a content could not be had because the backup path failed, or the volume that it lies on is not there: it would be the
+    /// same for others, and the scan ends.
+    fileprivate var concernsMoreThanOneContent: Bool { self is StoreError || (self as? CoreError)?.code == .volumeMissing }
 }
 
 extension ItemState {

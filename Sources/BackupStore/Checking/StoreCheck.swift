@@ -149,8 +149,8 @@ final class CheckRun<Files: FileSystem> {
     /// Tells once of a folder that the system does not let read; what lies in it is not checked.
     func unreadable(_ folder: FilePath, _ error: Errno) {
         guard unreadableFolders.insert(folder).inserted else { return }
-        let names = path.relative(folder).split(separator: "/")
-        let account = names.first == "accounts" && names.count > 1 ? String(names[1]) : nil
+        let names = FilePath(path.relative(folder)).components.map(\.string)
+        let account = names.first == "accounts" && names.count > 1 ? names[1] : nil
         find(
             CheckFinding(
                 .unreadable, file: path.relative(folder), account: account,

@@ -2,36 +2,6 @@ import BackupCore
 import Glibc
 import SystemPackage
 
-/// One row of `volume`: the root of a tree of blob files and the bits of its paths (formats/zimbra-items.md, section 4).
-struct Volume: Sendable {
-    var id: Int64
-    var root: FilePath
-    var fileBits: Int64 = 12
-    var fileGroupBits: Int64 = 8
-    var mailboxBits: Int64 = 12
-    var mailboxGroupBits: Int64 = 8
-    var compresses = false
-    /// Contents of so many bytes or fewer stay plain.
-    var compressionThreshold: Int64 = 4096
-
-    /// The folder that holds all of a mailbox.
-    func folder(ofMailbox mailbox: Int64) -> FilePath {
-        let mailboxGroup = (mailbox >> mailboxBits) & ((1 << mailboxGroupBits) - 1)
-        return root.appending("\(mailboxGroup)").appending("\(mailbox)")
-    }
-
-    /// The folder that holds an item's blobs.
-    func folder(mailbox: Int64, item: Int64) -> FilePath {
-        let fileGroup = (item >> fileBits) & ((1 << fileGroupBits) - 1)
-        return folder(ofMailbox: mailbox).appending("msg").appending("\(fileGroup)")
-    }
-
-    /// The file of an item's content.
-    func path(mailbox: Int64, item: Int64, modContent: Int64) -> FilePath {
-        folder(mailbox: mailbox, item: item).appending("\(item)-\(modContent).msg")
-    }
-}
-
 /// The files of a message volume: links to their places, removal.
 ///
 /// Not thread-safe: the server's lock covers it.

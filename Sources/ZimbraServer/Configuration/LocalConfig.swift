@@ -1,3 +1,4 @@
+import BackupCore
 import Foundation
 #if canImport(FoundationXML)
 import FoundationXML
@@ -22,7 +23,7 @@ public struct LocalConfig: Sendable, CustomStringConvertible {
 
     /// Reads the file of a server's home.
     ///
-    /// - Throws: `ZimbraError` with `configuration`, naming the file and what it lacks.
+    /// - Throws: `CoreError` with `configuration`, naming the file and what it lacks.
     public init(home: FilePath) throws {
         let path = home.appending("conf/localconfig.xml")
         self.path = path
@@ -58,13 +59,13 @@ public struct LocalConfig: Sendable, CustomStringConvertible {
     /// The homes of the servers that are known, in the order in which they are looked for.
     public static let homes: [FilePath] = ["/opt/zimbra", "/opt/zextras"]
 
-    private static func failure(_ path: FilePath, _ reason: String, _ remedy: String = "") -> ZimbraError {
-        ZimbraError(.configuration, doing: "reading the mail server's configuration", subject: path.string, reason: reason, remedy: remedy)
+    private static func failure(_ path: FilePath, _ reason: String, _ remedy: String = "") -> CoreError {
+        CoreError(.configuration, doing: "reading the mail server's configuration", subject: path.string, reason: reason, remedy: remedy)
     }
 
     /// What a key says, references expanded; nil where it has neither value nor default.
     ///
-    /// - Throws: `ZimbraError` with `configuration` for a reference to nothing or in a circle.
+    /// - Throws: `CoreError` with `configuration` for a reference to nothing or in a circle.
     public func value(_ key: String) throws -> String? { try value(key, depth: 0) }
 
     private func value(_ key: String, depth: Int) throws -> String? {
@@ -138,7 +139,7 @@ private final class KeyDocument: NSObject, XMLParserDelegate {
 extension DatabaseSettings {
     /// The database of a mail server: its socket where there is one, else its address.
     ///
-    /// - Throws: `ZimbraError` with `configuration`.
+    /// - Throws: `CoreError` with `configuration`.
     public init(_ configuration: LocalConfig) throws {
         let user = try configuration.value("zimbra_mysql_user") ?? ""
         let password = try configuration.value("zimbra_mysql_password") ?? ""
@@ -149,7 +150,7 @@ extension DatabaseSettings {
         }
         let port = try configuration.value("mysql_port") ?? ""
         guard let number = UInt16(port) else {
-            throw ZimbraError(
+            throw CoreError(
                 .configuration, doing: "reading the mail server's configuration", subject: configuration.path.string,
                 reason: "mysql_port is no port")
         }
@@ -161,7 +162,7 @@ extension DatabaseSettings {
 extension DirectorySettings {
     /// The directory of a mail server, a replica first where there is one.
     ///
-    /// - Throws: `ZimbraError` with `configuration`.
+    /// - Throws: `CoreError` with `configuration`.
     public init(_ configuration: LocalConfig) throws {
         var urls: [String] = []
         for key in ["ldap_url", "ldap_master_url"] {

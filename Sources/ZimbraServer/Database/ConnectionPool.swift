@@ -26,7 +26,7 @@ final class ConnectionPool: Sendable {
     /// One that the server closed while it was idle is replaced once.
     func withConnection<Result>(_ body: (DatabaseConnection) throws -> Result) throws -> Result {
         let connection: DatabaseConnection
-        if let known = idle.withLock({ $0.connections.popLast() }), (try? known.run("SELECT 1")) != nil {
+        if let known = idle.withLock({ $0.connections.popLast() }), known.isAlive {
             connection = known
         } else {
             connection = try DatabaseConnection(settings) { [weak self] in self?.countStatement() }

@@ -1,3 +1,4 @@
+import BackupCore
 import CMariaDB
 
 /// One connection to a mail server's database, for reading.
@@ -16,7 +17,7 @@ final class DatabaseConnection {
 
     /// Connects.
     ///
-    /// - Throws: `ZimbraError` with `databaseUnreachable`.
+    /// - Throws: `CoreError` with `databaseUnreachable`.
     init(_ settings: DatabaseSettings, count: @escaping () -> Void) throws {
         precondition(Self.isReady, "libmariadb does not start")
         guard let handle = mysql_init(nil) else { preconditionFailure("out of memory") }
@@ -37,19 +38,24 @@ final class DatabaseConnection {
                 mysql_real_connect(handle, host, settings.user, settings.password, nil, UInt32(port), nil, 0) != nil
             }
         guard isOpen else {
-            throw ZimbraError(
+            throw CoreError(
                 .databaseUnreachable, doing: "connecting to the database", subject: "\(settings)", reason: reason,
                 remedy: "See whether the database runs, and whether its password in localconfig.xml is the right one")
         }
+        // For snapshots: the server's own setting may be another.
+        try run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     }
 
     deinit { mysql_close(handle) }
 
+    /// Whether the server has not closed it meanwhile.
+    var isAlive: Bool { mysql_ping(handle) == 0 }
+
     private var reason: String { String(cString: mysql_error(handle)) }
 
-    private func failure(_ statement: String) -> ZimbraError {
+    private func failure(_ statement: String) -> CoreError {
         isBroken = true
-        return ZimbraError(
+        return CoreError(
             .databaseFailed, doing: "asking the database", subject: "\(settings), \(statement.prefix(120))", reason: reason,
             remedy: "Nothing was changed; it is tried again")
     }
@@ -60,7 +66,7 @@ final class DatabaseConnection {
     /// Hands out the rows of an answer as they come in: memory does not grow with their number.
     ///
     /// - Parameter statement: SQL without anything that strangers wrote.
-    /// - Throws: `ZimbraError` with `databaseFailed`, also when the answer breaks off; what `body` throws.
+    /// - Throws: `CoreError` with `databaseFailed`, also when the answer breaks off; what `body` throws.
     func forEach(_ statement: String, _ body: (DatabaseRow) throws -> Void) throws {
         precondition(!isBroken, "a broken connection is not used again")
         count()
@@ -92,7 +98,6 @@ final class DatabaseConnection {
 
     /// Calls with a picture of one moment, which holds no lock.
     func inSnapshot<Result>(_ body: () throws -> Result) throws -> Result {
-        try run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         try run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
         let result = try body()
         try run("COMMIT")
@@ -118,11 +123,11 @@ struct DatabaseRow {
 
     /// A number, nil for NULL.
     ///
-    /// - Throws: `ZimbraError` with `databaseFailed` for anything else.
+    /// - Throws: `CoreError` with `databaseFailed` for anything else.
     func number(_ column: Int) throws -> Int64? {
         guard let text = text(column) else { return nil }
         guard let number = Int64(text) else {
-            throw ZimbraError(
+            throw CoreError(
                 .databaseFailed, doing: "reading a row", subject: "\(statement.prefix(120)), column \(column + 1)",
                 reason: "\"\(text.prefix(40))\" is no number", remedy: "The table is not one of a mail server known here")
         }
@@ -132,7 +137,7 @@ struct DatabaseRow {
     /// A number that cannot be NULL.
     func required(_ column: Int) throws -> Int64 {
         guard let number = try number(column) else {
-            throw ZimbraError(
+            throw CoreError(
                 .databaseFailed, doing: "reading a row", subject: "\(statement.prefix(120)), column \(column + 1)", reason: "it is NULL",
                 remedy: "The table is not one of a mail server known here")
         }

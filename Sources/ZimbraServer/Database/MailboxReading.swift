@@ -4,7 +4,7 @@ import BackupCore
 extension ZimbraDatabase {
     /// What `MailSource.readMailbox` asks for.
     ///
-    /// - Throws: `ZimbraError`; what `body` throws.
+    /// - Throws: `CoreError`; what `body` throws.
     public func readMailbox(_ id: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot? {
         try withConnection { connection in
             try connection.inSnapshot {
@@ -24,7 +24,7 @@ extension ZimbraDatabase {
 
     /// The locator of an item, of its row in the mailbox or in the dumpster; nil when there is no such row or it has no blob.
     ///
-    /// - Throws: `ZimbraError`.
+    /// - Throws: `CoreError`.
     public func locator(mailbox id: Int64, item: Int64) throws -> String? {
         try withConnection { connection in
             guard let row = try mailbox(id, in: connection) else { return nil }

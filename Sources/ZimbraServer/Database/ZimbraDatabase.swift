@@ -39,7 +39,7 @@ public final class ZimbraDatabase: Sendable {
 
     /// Every row of `zimbra.mailbox`; none where the table is empty.
     ///
-    /// - Throws: `ZimbraError`.
+    /// - Throws: `CoreError`.
     public func mailboxes() throws -> [MailboxRow] {
         try withConnection { connection in
             let names = try selection(Self.mailboxColumns, of: "zimbra.mailbox", in: connection)
@@ -73,7 +73,7 @@ public final class ZimbraDatabase: Sendable {
 
     /// Every row of `zimbra.volume`.
     ///
-    /// - Throws: `ZimbraError`.
+    /// - Throws: `CoreError`.
     public func volumes() throws -> [VolumeRow] {
         try withConnection { connection in
             let names = try selection(Self.volumeColumns, of: "zimbra.volume", in: connection)
@@ -89,7 +89,7 @@ public final class ZimbraDatabase: Sendable {
 
     /// `zimbra.config`: `db.version`, `redolog.version` and the like.
     ///
-    /// - Throws: `ZimbraError`.
+    /// - Throws: `CoreError`.
     public func configuration() throws -> [String: String] {
         try withConnection { connection in
             let pairs = try connection.rows("SELECT name, value FROM zimbra.config") { ($0.text(0) ?? "", $0.text(1) ?? "") }

@@ -1,3 +1,4 @@
+import BackupCore
 import CLDAP
 import Glibc
 
@@ -11,7 +12,7 @@ final class DirectoryConnection {
 
     /// Connects to the first URL that answers.
     ///
-    /// - Throws: `ZimbraError` with `directoryUnreachable`, naming what each URL said.
+    /// - Throws: `CoreError` with `directoryUnreachable`, naming what each URL said.
     static func open(_ settings: DirectorySettings) throws -> DirectoryConnection {
         var reasons: [String] = []
         for url in settings.urls {
@@ -21,7 +22,7 @@ final class DirectoryConnection {
                 reasons.append("\(url): \(error.reason)")
             }
         }
-        throw ZimbraError(
+        throw CoreError(
             .directoryUnreachable, doing: "connecting to the directory", subject: "\(settings)",
             reason: reasons.isEmpty ? "no URL is configured" : reasons.joined(separator: "; "),
             remedy: "See whether the directory runs, and whether its password in localconfig.xml is the right one")
@@ -73,8 +74,8 @@ final class DirectoryConnection {
         return String(cString: ldap_err2string(code)) + (detail.isEmpty ? "" : " (\(detail))")
     }
 
-    private func failure(_ filter: String, _ base: String, _ reason: String) -> ZimbraError {
-        ZimbraError(
+    private func failure(_ filter: String, _ base: String, _ reason: String) -> CoreError {
+        CoreError(
             .directoryFailed, doing: "searching the directory", subject: "\(url), \(filter) below \"\(base)\"", reason: reason,
             remedy: "Nothing is taken for deleted; it is tried again")
     }

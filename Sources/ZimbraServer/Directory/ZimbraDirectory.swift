@@ -52,8 +52,7 @@ public struct ZimbraDirectory: Sendable {
     public init(_ settings: DirectorySettings) { self.settings = settings }
 
     /// Entries that a filter finds, below a base.
-    func entries(_ filter: String, below base: String = "", in connection: DirectoryConnection? = nil) throws -> [DirectoryEntry] {
-        let connection = try connection ?? DirectoryConnection.open(settings)
+    private func entries(_ filter: String, below base: String = "", in connection: DirectoryConnection) throws -> [DirectoryEntry] {
         var result: [DirectoryEntry] = []
         try connection.search(filter, below: base) { result.append(DirectoryEntry($0)) }
         return result
@@ -66,7 +65,7 @@ public struct ZimbraDirectory: Sendable {
     /// Every account and resource of a server, with identities, signatures and data sources.
     ///
     /// - Parameter server: the server's name, as in `zimbraMailHost`.
-    /// - Throws: `ZimbraError`.
+    /// - Throws: `CoreError`.
     public func accounts(of server: String) throws -> [AccountEntry] {
         let host = DirectoryConnection.escaped(server)
         return try accounts("(&(objectClass=zimbraAccount)(zimbraMailHost=\(host)))")
@@ -74,7 +73,7 @@ public struct ZimbraDirectory: Sendable {
 
     /// An account by id or by an address of its own; nil when there is none.
     ///
-    /// - Throws: `ZimbraError`.
+    /// - Throws: `CoreError`.
     public func account(_ nameOrID: String) throws -> AccountEntry? {
         let value = DirectoryConnection.escaped(nameOrID)
         return try accounts("(&(objectClass=zimbraAccount)(|(zimbraId=\(value))(mail=\(value))))").first
@@ -108,12 +107,12 @@ public struct ZimbraDirectory: Sendable {
 
     /// The entry of a server; what it does not say itself is taken from the global configuration.
     ///
-    /// - Throws: `ZimbraError`; with `configuration` where the directory does not know the server.
+    /// - Throws: `CoreError`; with `configuration` where the directory does not know the server.
     public func server(named name: String) throws -> DirectoryEntry {
         let connection = try DirectoryConnection.open(settings)
         let filter = "(&(objectClass=zimbraServer)(cn=\(DirectoryConnection.escaped(name))))"
         guard var server = try entries(filter, below: "cn=servers,cn=zimbra", in: connection).first else {
-            throw ZimbraError(
+            throw CoreError(
                 .configuration, doing: "looking for this server in the directory", subject: name, reason: "there is no server of this name",
                 remedy: "See zimbra_server_hostname in localconfig.xml")
         }
