@@ -46,7 +46,7 @@ let package = Package(
         .target(
             name: "BackupCore",
             dependencies: [
-                "RedoLog", "BackupStore", "CGMime", "CZlib", "CLibcrypto", .product(name: "Logging", package: "swift-log"),
+                "RedoLog", "BackupStore", "CGMime", "CShims", "CZlib", "CLibcrypto", .product(name: "Logging", package: "swift-log"),
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "SystemPackage", package: "swift-system"),
             ]),
         .target(

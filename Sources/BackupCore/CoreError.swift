@@ -27,10 +27,14 @@ public struct CoreError: Error, Sendable, CustomStringConvertible {
         public static let refused = Code("refused")
         /// A volume of the server is not where it should be: nothing can be said of what is on it.
         public static let volumeMissing = Code("volumeMissing")
+        /// The database of the mail server does not answer, or refuses the user.
+        public static let databaseUnreachable = Code("databaseUnreachable")
         /// The mail server could not be read.
         public static let serverUnreadable = Code("serverUnreadable")
         /// The backup path has less room than the threshold asks for.
         public static let tooLittleSpace = Code("tooLittleSpace")
+        /// More contents could not be read than were said to be borne.
+        public static let tooManyReadErrors = Code("tooManyReadErrors")
         /// The work was stopped by request.
         public static let stopped = Code("stopped")
     }

@@ -4,8 +4,6 @@ import BackupCore
 extension CoreError.Code {
     /// The server's configuration is missing, unreadable or says what cannot be.
     public static let configuration = Self("configuration")
-    /// The database does not answer, or refuses the user.
-    public static let databaseUnreachable = Self("databaseUnreachable")
     /// A statement failed, or the answer broke off.
     public static let databaseFailed = Self("databaseFailed")
     /// The directory does not answer, or refuses the user.

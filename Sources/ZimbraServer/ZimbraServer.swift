@@ -64,10 +64,13 @@ public final class ZimbraServer: MailSource {
     /// Every row of `mailbox`.
     public func mailboxes() throws -> [MailboxRow] { try database.mailboxes() }
 
-    /// Hands out a mailbox as one database transaction sees it.
-    public func readMailbox(_ mailboxID: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot? {
-        try database.readMailbox(mailboxID, body)
+    /// Calls with a mailbox as one database transaction sees it.
+    public func withMailbox<Result>(_ mailboxID: Int64, _ body: (any MailboxPicture) throws -> Result) throws -> Result? {
+        try database.withMailbox(mailboxID, body)
     }
+
+    /// One statement, answered from indexes.
+    public func lastChange(of row: MailboxRow) throws -> Int64 { try database.lastChange(of: row) }
 
     /// Opens a blob of a volume, also one that was moved to another volume meanwhile.
     public func openBlob(_ location: BlobLocation) throws -> ByteReader {

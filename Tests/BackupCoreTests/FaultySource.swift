@@ -13,6 +13,8 @@ final class FaultySource: MailSource, @unchecked Sendable {
     var hiddenAccounts: Set<String> = []
     /// The same for one look at the directory, by its number from 1 on.
     var hiddenAtLook: (Int) -> Set<String> = { _ in [] }
+    /// Numbers of mailboxes that the tables lack.
+    var hiddenMailboxes: Set<Int64> = []
     /// Numbers of mailboxes that cannot be read to their end.
     var unreadableMailboxes: Set<Int64> = []
 
@@ -33,6 +35,9 @@ final class FaultySource: MailSource, @unchecked Sendable {
     /// How often each mailbox was read.
     private(set) var reads: [Int64: Int] = [:]
 
+    /// Whole rows handed out.
+    fileprivate(set) var rowsRead = 0
+
     init(_ server: SandboxServer) { self.server = server }
 
     var identity: MailServerIdentity { server.identity }
@@ -43,7 +48,7 @@ final class FaultySource: MailSource, @unchecked Sendable {
         let look = hiddenAtLook(looks)
         return try server.accounts().filter { !hiddenAccounts.contains($0.id) && !look.contains($0.id) }
     }
-    func mailboxes() throws -> [MailboxRow] { try server.mailboxes() }
+    func mailboxes() throws -> [MailboxRow] { try server.mailboxes().filter { !hiddenMailboxes.contains($0.id) } }
     func openBlob(_ location: BlobLocation) throws -> ByteReader {
         if let blobFailure { throw blobFailure }
         guard var rest = try otherContent(location)?[...] else { return try server.openBlob(location) }
@@ -55,19 +60,40 @@ final class FaultySource: MailSource, @unchecked Sendable {
         }
     }
 
-    func readMailbox(_ mailboxID: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot? {
+    func withMailbox<Result>(_ mailboxID: Int64, _ body: (any MailboxPicture) throws -> Result) throws -> Result? {
         reads[mailboxID, default: 0] += 1
         try beforeRead(mailboxID)
+        return try server.withMailbox(mailboxID) { try body(SpoiltPicture(source: self, picture: $0)) }
+    }
+    func lastChange(of row: MailboxRow) throws -> Int64 { try server.lastChange(of: row) }
+}
+
+/// What a spoilt source shows of a mailbox.
+private struct SpoiltPicture: MailboxPicture {
+    let source: FaultySource
+    let picture: any MailboxPicture
+
+    var row: MailboxRow { picture.row }
+    var change: Int64 { picture.change }
+
+    func tags() throws -> [TagRow] { try picture.tags() }
+    func sections() throws -> [(name: String, text: String)] { try picture.sections() }
+
+    func numbers(in part: MailboxPart, _ body: (Int64, Int64) throws -> Void) throws {
+        var hidden: Set<Int64> = []
+        try picture.items(in: part, nil) { row, _ in if source.isHidden(row) { hidden.insert(row.id) } }
+        try picture.numbers(in: part) { id, number in if !hidden.contains(id) { try body(id, number) } }
+    }
+
+    func items(in part: MailboxPart, _ ids: [Int64]?, _ body: (ItemRow, [RevisionRow]) throws -> Void) throws {
         var rows = 0
-        return try server.readMailbox(mailboxID) { element in
-            if case .item(var row) = element {
-                changeRow(&row)
-                if !isHidden(row) { try body(.item(row)) }
-            } else {
-                try body(element)
-            }
+        try picture.items(in: part, ids) { row, revisions in
+            var row = row
+            source.changeRow(&row)
+            source.rowsRead += 1
+            if !source.isHidden(row) { try body(row, revisions) }
             rows += 1
-            if rows == 5, unreadableMailboxes.contains(mailboxID) { throw Failure() }
+            if rows == 5, source.unreadableMailboxes.contains(self.row.id) { throw FaultySource.Failure() }
         }
     }
 }

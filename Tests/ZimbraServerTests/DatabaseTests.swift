@@ -139,3 +139,9 @@ struct DatabaseTests {
         }
     }
 }
+
+extension ZimbraDatabase {
+    fileprivate func readMailbox(_ id: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot? {
+        try withMailbox(id) { try $0.forEachElement(body) }
+    }
+}

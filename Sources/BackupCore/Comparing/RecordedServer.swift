@@ -67,11 +67,9 @@ final class RecordedServer: MailSource, @unchecked Sendable {
 
     func mailboxes() throws -> [MailboxRow] { begun.map(\.row) }
 
-    func readMailbox(_ mailboxID: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot? {
+    func withMailbox<Result>(_ mailboxID: Int64, _ body: (any MailboxPicture) throws -> Result) throws -> Result? {
         guard let beginning = begun.last, beginning.row.id == mailboxID, shown.insert(mailboxID).inserted else { return nil }
-        for tag in beginning.tags { try body(.tag(tag)) }
-        for item in beginning.items { try body(.item(item)) }
-        return MailboxSnapshot(row: beginning.row, change: beginning.items.map(\.modMetadata).max() ?? 0)
+        return try body(BeginningPicture(beginning: beginning))
     }
 
     func openBlob(_ location: BlobLocation) throws -> ByteReader {
@@ -79,4 +77,26 @@ final class RecordedServer: MailSource, @unchecked Sendable {
             .blobMissing, doing: "reading the content of item \(location.itemID)", subject: "mailbox \(location.mailboxID)",
             reason: "a recorded life has no store", remedy: "")
     }
+}
+
+/// A recorded mailbox right after its creation: it has no documents, no dumpster and no sections yet.
+private struct BeginningPicture: MailboxPicture {
+    let beginning: RecordedLife.Beginning
+
+    var row: MailboxRow { beginning.row }
+    var change: Int64 { beginning.items.map(\.modMetadata).max() ?? 0 }
+
+    func tags() -> [TagRow] { beginning.tags }
+
+    func numbers(in part: MailboxPart, _ body: (Int64, Int64) throws -> Void) throws {
+        guard part == .mailbox else { return }
+        for item in beginning.items { try body(item.id, item.modMetadata) }
+    }
+
+    func items(in part: MailboxPart, _ ids: [Int64]?, _ body: (ItemRow, [RevisionRow]) throws -> Void) throws {
+        guard part == .mailbox else { return }
+        for item in beginning.items where ids?.contains(item.id) ?? true { try body(item, []) }
+    }
+
+    func sections() -> [(name: String, text: String)] { [] }
 }

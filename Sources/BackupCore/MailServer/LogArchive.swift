@@ -32,7 +32,7 @@ public struct LogArchive: MailSource {
     public func mailboxes() throws -> [MailboxRow] { [] }
 
     /// Always nil.
-    public func readMailbox(_ mailboxID: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot? { nil }
+    public func withMailbox<Result>(_ mailboxID: Int64, _ body: (any MailboxPicture) throws -> Result) throws -> Result? { nil }
 
     /// Always throws `blobMissing`: there is no message store.
     public func openBlob(_ location: BlobLocation) throws -> ByteReader {

@@ -17,20 +17,6 @@ public struct MailServerIdentity: Hashable, Sendable {
     }
 }
 
-/// One piece of a mailbox's inventory, in the order of `MailSource.readMailbox`.
-public enum MailboxElement: Sendable {
-    /// A row of `tag` with a positive id.
-    case tag(TagRow)
-    /// A row of `mail_item`.
-    case item(ItemRow)
-    /// A row of `revision`.
-    case revision(RevisionRow)
-    /// A row of the dumpster.
-    case dumpster(ItemRow)
-    /// A row of `mailbox_metadata`: section and its text.
-    case section(name: String, text: String)
-}
-
 /// Where a blob lies: what names the file of an item's or a revision's content.
 public struct BlobLocation: Hashable, Sendable {
     /// The mailbox.
@@ -76,11 +62,15 @@ public protocol MailSource: Sendable {
     /// Every row of `mailbox`. An account without one has an empty mailbox.
     func mailboxes() throws -> [MailboxRow]
 
-    /// Hands out one mailbox as of one moment: tags, then items (folders before what they hold), revisions, dumpster, sections.
+    /// Calls with one mailbox as of one moment; may be called again meanwhile, for the same mailbox or another.
     ///
-    /// Memory stays bounded whatever the mailbox's size. Returns the mailbox row of that moment together with the change number
-    /// that the picture includes (the highest of its rows, tombstones and the row itself); nil when the mailbox is gone.
-    func readMailbox(_ mailboxID: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot?
+    /// - Returns: what `body` returns; nil when the mailbox is gone.
+    func withMailbox<Result>(_ mailboxID: Int64, _ body: (any MailboxPicture) throws -> Result) throws -> Result?
+
+    /// The number of a mailbox's last change, without its rows.
+    ///
+    /// - Parameter row: the mailbox's row, read just before.
+    func lastChange(of row: MailboxRow) throws -> Int64
 
     /// Opens a blob for reading, uncompressed. Where the location has no locator, the server's own table is asked for it.
     ///
@@ -91,18 +81,9 @@ public protocol MailSource: Sendable {
 extension MailSource {
     /// A server has its inventory.
     public var hasInventory: Bool { true }
-}
 
-/// What `MailSource.readMailbox` saw besides the elements.
-public struct MailboxSnapshot: Hashable, Sendable {
-    /// The mailbox's row at that moment.
-    public var row: MailboxRow
-    /// Every change with this number or a lower one is in the picture, and no later one.
-    public var change: Int64
-
-    /// A snapshot made of its parts.
-    public init(row: MailboxRow, change: Int64) {
-        self.row = row
-        self.change = change
+    /// By a picture of the mailbox; of one that is gone what its row said.
+    public func lastChange(of row: MailboxRow) throws -> Int64 {
+        try withMailbox(row.id) { $0.change } ?? row.changeCheckpoint
     }
 }

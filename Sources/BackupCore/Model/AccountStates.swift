@@ -10,10 +10,14 @@ public struct MailboxLife: Hashable, Sendable {
     public var generation: Int64
     /// Whether the mailbox was deleted.
     public var ended: Bool
-    /// What the first scan saw: every change up to this number is in it; nil when the life was followed from its beginning.
+    /// What the last scan saw: every change up to this number is in it; nil when the life was followed from its beginning.
     public var scannedChange: Int64?
-    /// Where the log ended when the first scan began: what is committed before is in the scan.
+    /// Where the log ended when the last scan began: what is committed before is in the scan.
     public var scannedLog: LogPlace?
+    /// When the last scan began, milliseconds since the epoch; nil when the life was never scanned.
+    public var scannedTime: Int64?
+    /// The item up to which scans have looked at rows that nothing was said to have changed; nil = they begin anew.
+    public var lookedAt: Int64?
     /// Moved items and documents lose their IMAP id (`mailbox.tracking_imap`).
     public var tracksImap: Bool
     /// The mailbox row's other columns, as `getAccountInfo` shows them.
@@ -59,6 +63,8 @@ public struct MailboxLife: Hashable, Sendable {
         ]
         members["scanned_change"] = scannedChange.map { .int($0) }
         members["scanned_log"] = scannedLog.map { .array([.int($0.sequence), .int($0.offset)]) }
+        members["scanned_time"] = scannedTime.map { .int($0) }
+        members["looked_at"] = lookedAt.map { .int($0) }
         members["comment"] = comment.map { .string($0) }
         members["version"] = version.map { .string($0) }
         if !sections.isEmpty {
@@ -78,6 +84,8 @@ public struct MailboxLife: Hashable, Sendable {
         if let place = fields["scanned_log"]?.array, place.count == 2, let sequence = place[0].int, let offset = place[1].int {
             scannedLog = LogPlace(sequence: sequence, offset: offset)
         }
+        scannedTime = fields["scanned_time"]?.int
+        lookedAt = fields["looked_at"]?.int
         comment = fields["comment"]?.string
         version = fields["version"]?.string
         for member in fields["sections"]?.object?.members ?? [] { sections[member.name] = member.value.string }

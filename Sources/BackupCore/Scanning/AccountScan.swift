@@ -19,7 +19,8 @@ extension BackupEngine {
         account nameOrID: String, deep: Bool = false, confirmingDeletions: Bool = false, stop: @escaping () -> Bool = { false },
         progress: @escaping (ScanStatistics) -> Void = { _ in }
     ) throws -> ScanStatistics {
-        try scanner.scan(nameOrID, deep: deep, confirmingDeletions: confirmingDeletions) { statistics in
+        let request = ScanRequest(isDeep: deep, confirmsDeletions: confirmingDeletions)
+        return try scanner.scan(nameOrID, request) { statistics in
             if stop() {
                 throw CoreError(
                     .stopped, doing: "scanning an account", subject: nameOrID, reason: "stopped by request",
@@ -30,6 +31,13 @@ extension BackupEngine {
     }
 }
 
+/// How a mailbox is to be scanned.
+struct ScanRequest {
+    var reach = MailboxScan.Reach.whole
+    var isDeep = false
+    var confirmsDeletions = false
+}
+
 extension RealTimeScanner {
     /// How often the log is waited for, a tenth of a second each, before a server that is ahead of it is an error.
     private static let patience = 100
@@ -38,68 +46,92 @@ extension RealTimeScanner {
 
     /// Scans an account; `look` is called between transactions and items, and may throw.
     func scan(
-        _ nameOrID: String, deep: Bool, confirmingDeletions: Bool, _ look: @escaping (ScanStatistics) throws -> Void
+        _ nameOrID: String, _ request: ScanRequest, _ look: @escaping (ScanStatistics) throws -> Void
     ) throws -> ScanStatistics {
-        func failure(_ code: CoreError.Code, _ reason: String, _ remedy: String) -> CoreError {
-            CoreError(code, doing: "scanning an account", subject: nameOrID, reason: reason, remedy: remedy)
-        }
-        guard source.hasInventory else {
-            throw failure(.serverUnreadable, "there is a redo log without its server", "Configure the server itself")
-        }
+        try refuseWithoutInventory("scanning account \(nameOrID)")
         let wanted = nameOrID.lowercased()
         guard let entry = try source.accounts().first(where: { $0.id.lowercased() == wanted || $0.name.lowercased() == wanted })
         else {
-            throw failure(.unknownAccount, "the server has no such account", "getAvailableAccounts lists those of the backup")
+            throw CoreError(
+                .unknownAccount, doing: "scanning an account", subject: nameOrID, reason: "the server has no such account",
+                remedy: "getAvailableAccounts lists those of the backup")
         }
-        var silence = 0
-        for _ in 0..<Self.patience {
-            silence += 1
-            while try step() {
-                silence = 0
-                try look(ScanStatistics())
-            }
-            try record(entry)
-            try commit()
-            guard let row = try source.mailboxes().first(where: { $0.accountID == entry.id }) else { return ScanStatistics() }
-            let isLost = silence > Self.silence
-            if let statistics = try compare(row, entry, deep, confirmingDeletions, acceptsAhead: isLost, look) { return statistics }
-            try look(ScanStatistics())
-            wait(milliseconds: 100)
-        }
-        throw failure(
-            .serverUnreadable, "the server has changes of this mailbox that its redo log does not tell of",
-            "Run the scan again when less is going on; if that does not help, look for errors of the redo log in the server's own")
+        try followToEnd(look)
+        try record(entry)
+        try commit()
+        guard let row = try source.mailboxes().first(where: { $0.accountID == entry.id }) else { return ScanStatistics() }
+        return try compare(row, entry, request, look)
     }
 
-    /// Compares a mailbox; nil where the server is ahead of the log, unless that is accepted.
-    private func compare(
-        _ row: MailboxRow, _ entry: AccountEntry, _ deep: Bool, _ confirmingDeletions: Bool, acceptsAhead: Bool,
-        _ look: @escaping (ScanStatistics) throws -> Void
-    ) throws -> ScanStatistics? {
-        guard !isUntold(row), let known = mailboxes.known(account: entry.id) else {
+    /// - Throws: `serverUnreadable` for a redo log without its server.
+    func refuseWithoutInventory(_ doing: String) throws {
+        guard !source.hasInventory else { return }
+        throw CoreError(
+            .serverUnreadable, doing: doing, subject: source.identity.name, reason: "there is a redo log without its server",
+            remedy: "Configure the server itself")
+    }
+
+    /// Follows the log to its present end: what it tells of is not lost to a scan.
+    func followToEnd(_ look: (ScanStatistics) throws -> Void) throws {
+        while try step() { try look(ScanStatistics()) }
+    }
+
+    /// Compares a mailbox with its history.
+    ///
+    /// The picture is taken first, and the log followed until it has told of all that is in it: what differs then is what the log
+    /// does not tell.
+    func compare(
+        _ row: MailboxRow, _ entry: AccountEntry, _ request: ScanRequest, _ look: @escaping (ScanStatistics) throws -> Void
+    ) throws -> ScanStatistics {
+        guard !isUntold(row), let before = mailboxes.known(account: entry.id) else {
             refused.remove(row.id)  // It may be readable now.
             return try firstScan(of: row, account: entry, progress: look)
         }
-        if suspects.contains(entry.id), try isBehind(known) {
-            _ = try beginAnew(known)
+        if suspects.contains(entry.id), try isBehind(before) {
+            _ = try beginAnew(before)
             return ScanStatistics()
         }
-        var life = known.life
-        life.scannedLog = try LogFile(source.redoLog.log).place()
-        var scan = MailboxScan(source: source, store: store, account: entry, time: WallClock.milliseconds)
-        scan.isDeep = deep
-        scan.confirmsDeletions = confirmingDeletions
-        scan.acceptsAhead = acceptsAhead
-        scan.progress = look
-        switch try scan.run(life: life, position: try position(), appliedChange: known.lastChange) {
-        case .done(let scanned, let statistics):
-            mailboxes.adopt(scanned, lastChange: max(known.lastChange, acceptsAhead ? scanned.scannedChange ?? 0 : 0))
+        // What is committed before this place is in the picture.
+        let place = try LogFile(source.redoLog.log).place()
+        let done = try source.withMailbox(row.id) { picture throws -> ScanStatistics? in
+            try follow(upTo: picture.change, of: entry, look)
+            guard let known = mailboxes.known(account: entry.id), known.life.generation == before.life.generation, !known.life.ended
+            else { return nil }  // The log has told of its end, or of a new beginning.
+            try commit()  // The scan may take back what it wrote.
+            var life = known.life
+            life.scannedLog = place
+            var scan = MailboxScan(source: source, store: store, account: entry, time: WallClock.milliseconds, isFirst: false)
+            scan.reach = request.reach
+            scan.isDeep = request.isDeep
+            scan.confirmsDeletions = request.confirmsDeletions
+            scan.progress = look
+            let (scanned, statistics) = try scan.run(picture, life: life, position: try position())
+            mailboxes.adopt(scanned, lastChange: max(known.lastChange, scanned.scannedChange ?? 0))
             tellOfVanished(statistics, account: entry)
             suspects.remove(entry.id)
             unsettled.remove(entry.id)
             return statistics
-        case .gone: return ScanStatistics()  // The log will tell.
-        case .ahead: return nil
         }
+        return (done ?? nil) ?? ScanStatistics()
+    }
+
+    /// Follows the log until it has told of a mailbox's change, or has been silent for so long that it will not tell.
+    private func follow(upTo change: Int64, of account: AccountEntry, _ look: (ScanStatistics) throws -> Void) throws {
+        func isAhead() -> Bool { mailboxes.known(account: account.id).map { $0.lastChange < change } ?? false }
+        var silence = 0
+        for _ in 0..<Self.patience {
+            while isAhead(), try step() {
+                silence = 0
+                try look(ScanStatistics())
+            }
+            if !isAhead() || silence > Self.silence { return }
+            silence += 1
+            try look(ScanStatistics())
+            wait(milliseconds: 100)
+        }
+        throw CoreError(
+            .serverUnreadable, doing: "scanning an account", subject: account.name,
+            reason: "the server has changes of this mailbox that its redo log does not tell of",
+            remedy: "Run the scan again when less is going on; if that does not help, look for errors of the redo log in the server's own")
     }
 }

@@ -44,12 +44,15 @@ extension RealTimeScanner {
     }
 
     /// Records the accounts that the directory has, and those that it has no more.
-    private func recordDirectory(_ accounts: [AccountEntry]) throws {
-        guard source.hasInventory else { return }
+    ///
+    /// - Returns: how many are gone.
+    @discardableResult
+    func recordDirectory(_ accounts: [AccountEntry]) throws -> Int {
+        guard source.hasInventory else { return 0 }
         for account in accounts { try record(account) }
         let present = Set(accounts.map(\.id))
         let absent = try store.accounts().filter { !present.contains($0) }
-        guard !absent.isEmpty else { return }
+        guard !absent.isEmpty else { return 0 }
         if accounts.isEmpty {
             if !directoryIsEmpty {
                 note(
@@ -57,12 +60,12 @@ extension RealTimeScanner {
                         + "look at the directory and the server's name")
             }
             directoryIsEmpty = true
-            return
+            return 0
         }
         directoryIsEmpty = false
         // Absent twice: one answer may come from a replica that is behind.
         let again = Set(try source.accounts().map(\.id))
-        for id in absent where !again.contains(id) { try recordDeleted(id) }
+        return try absent.filter { !again.contains($0) }.count { try recordDeleted($0) }
     }
 
     /// Tells of mailboxes whose accounts the directory does not have: they are backed up like any other.
@@ -75,15 +78,17 @@ extension RealTimeScanner {
         }
     }
 
-    /// Records that an account is gone.
-    private func recordDeleted(_ id: String) throws {
-        guard let info = try store.accountInfo(id), let entry = AccountEntry(id: id, fields: info.fields) else { return }
+    /// Records that an account is gone; false where that is known.
+    @discardableResult
+    private func recordDeleted(_ id: String) throws -> Bool {
+        guard let info = try store.accountInfo(id), let entry = AccountEntry(id: id, fields: info.fields) else { return false }
         let states = try changedInfo(entry, deleted: true)
-        guard !states.isEmpty else { return }
+        guard !states.isEmpty else { return false }
         let known = mailboxes.known(account: id)
         try append(
             StoreTransaction(
                 account: id, generation: known?.life.generation ?? 1, time: WallClock.milliseconds, kind: "scan", states: states))
+        return true
     }
 
     /// Whether the account has no life of a mailbox here yet.
@@ -105,14 +110,15 @@ extension RealTimeScanner {
             generation: (mailboxes.known(account: row.accountID)?.life.generation ?? 0) + 1)
         life.scannedLog = try LogFile(source.redoLog.log).place()
         if try store.accountInfo(account.id) == nil { try record(account) }
-        var scan = MailboxScan(source: source, store: store, account: account, time: WallClock.milliseconds)
+        var scan = MailboxScan(source: source, store: store, account: account, time: WallClock.milliseconds, isFirst: true)
         scan.progress = progress
-        guard case .done(let scanned, let statistics) = try scan.run(
-            life: life, position: try position(), appliedChange: nil)
-        else { return ScanStatistics() }
-        mailboxes.adopt(scanned, lastChange: scanned.scannedChange ?? 0, account: account)
+        guard var done = try source.withMailbox(row.id, { try scan.run($0, life: life, position: try position()) }) else {
+            return ScanStatistics()
+        }
+        mailboxes.adopt(done.life, lastChange: done.life.scannedChange ?? 0, account: account)
         suspects.remove(row.accountID)
-        return statistics
+        done.statistics.newAccounts = 1
+        return done.statistics
     }
 
     /// Scans a mailbox that is new here; one that cannot be read or kept is told of and left out until the next start.
@@ -191,14 +197,15 @@ extension RealTimeScanner {
         let entry = try store.accountInfo(life.accountID).flatMap { AccountEntry(id: life.accountID, fields: $0.fields) }
             ?? AccountEntry(id: life.accountID, name: life.accountID)
         try commit()  // The scan may take back what it wrote.
-        let scan = MailboxScan(source: source, store: store, account: entry, time: WallClock.milliseconds)
-        switch try scan.run(life: life, position: try position(), appliedChange: lastChange) {
-        case .done(let scanned, let statistics):
-            mailboxes.adopt(scanned, lastChange: lastChange)
-            tellOfVanished(statistics, account: entry)
-        case .gone: break  // The log will tell.
-        case .ahead: return false
+        let scan = MailboxScan(source: source, store: store, account: entry, time: WallClock.milliseconds, isFirst: false)
+        let done = try source.withMailbox(life.mailboxID) { picture in
+            // What the log is still to tell is left to it.
+            picture.change > lastChange ? nil : try scan.run(picture, life: life, position: try position())
         }
+        guard let done else { return true }  // Gone: the log will tell.
+        guard let (scanned, statistics) = done else { return false }
+        mailboxes.adopt(scanned, lastChange: lastChange)
+        tellOfVanished(statistics, account: entry)
         return true
     }
 

@@ -22,10 +22,16 @@ extension BackupEngine {
     /// The same for an engine that is to catch up and end.
     func mayFollowOrRefuse() throws -> Bool {
         guard settings.followsLog else { return false }
-        guard let reason = try tooLittleSpace() else { return true }
+        try refuseWithTooLittleSpace("following the redo log")
+        return true
+    }
+
+    /// Asked before and during what writes much.
+    func refuseWithTooLittleSpace(_ doing: String) throws {
+        guard let reason = try tooLittleSpace() else { return }
         try scanner.commit()
         throw CoreError(
-            .tooLittleSpace, doing: "following the redo log", subject: store.backupPath.string, reason: reason,
+            .tooLittleSpace, doing: doing, subject: store.backupPath.string, reason: reason,
             remedy: "Make room; nothing of the log is lost, it is read on from where it was left")
     }
 

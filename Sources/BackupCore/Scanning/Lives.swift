@@ -34,7 +34,7 @@ extension RealTimeScanner {
             let last = try store.changes(of: life.accountID)?.last
             return transaction.time <= last?.time ?? .min ? .known : .wentBack
         }
-        // The look reads the whole mailbox: one for all that was logged while it was scanned.
+        // One look for all that was logged while the mailbox was scanned.
         if !upToDate.contains(life.accountID) {
             if try isBehind(known) { return .wentBack }
             upToDate.insert(life.accountID)
@@ -44,8 +44,8 @@ extension RealTimeScanner {
 
     /// Whether the server's last change of the mailbox lies before ours.
     func isBehind(_ known: KnownMailboxes.Known) throws -> Bool {
-        guard let now = try source.readMailbox(known.life.mailboxID, { _ in }) else { return false }
-        return now.change < known.lastChange
+        guard let change = try source.withMailbox(known.life.mailboxID, { $0.change }) else { return false }
+        return change < known.lastChange
     }
 
     /// Begins a new generation with a scan, for a server that went back to an older snapshot.
@@ -71,7 +71,7 @@ extension RealTimeScanner {
         return mailboxes.known(mailbox: mailbox)
     }
 
-    private func entry(of row: MailboxRow) throws -> AccountEntry {
+    func entry(of row: MailboxRow) throws -> AccountEntry {
         try source.accounts().first { $0.id == row.accountID }
             ?? AccountEntry(id: row.accountID, name: row.comment ?? row.accountID)
     }

@@ -2,24 +2,23 @@ import BackupCore
 
 /// One mailbox as of one moment (formats/zimbra-datastore.md, sections 4 and 6).
 extension ZimbraDatabase {
-    /// What `MailSource.readMailbox` asks for.
+    /// Calls with a mailbox as of one moment; nil when there is none.
     ///
     /// - Throws: `CoreError`; what `body` throws.
-    public func readMailbox(_ id: Int64, _ body: (MailboxElement) throws -> Void) throws -> MailboxSnapshot? {
+    public func withMailbox<Result>(_ id: Int64, _ body: (any MailboxPicture) throws -> Result) throws -> Result? {
         try withConnection { connection in
             try connection.inSnapshot {
                 guard let row = try mailbox(id, in: connection) else { return nil }
-                let reading = MailboxReading(database: self, connection: connection, mailbox: row)
-                try reading.tags().forEach { try body(.tag($0)) }
-                try reading.folders().forEach { try body(.item($0)) }
-                try reading.forEachItem("type = 4") { try body(.item($0)) }
-                try reading.forEachDocument(body)
-                try reading.forEachItem("type NOT IN (1, 2, 4, 8, 13, 14)") { try body(.item($0)) }
-                try reading.forEachItem(dumpster: true) { try body(.dumpster($0)) }
-                try reading.sections().forEach { try body(.section(name: $0.name, text: $0.text)) }
-                return MailboxSnapshot(row: row, change: try reading.highestChange())
+                return try body(try MailboxReading(database: self, connection: connection, row: row))
             }
         }
+    }
+
+    /// The number of a mailbox's last change.
+    ///
+    /// - Throws: `CoreError`.
+    public func lastChange(of row: MailboxRow) throws -> Int64 {
+        try withConnection { try MailboxReading.highestChange(of: row, in: $0) }
     }
 
     /// The locator of an item, of its row in the mailbox or in the dumpster; nil when there is no such row or it has no blob.
@@ -39,10 +38,11 @@ extension ZimbraDatabase {
 }
 
 /// Statements on one mailbox, all within one transaction.
-private struct MailboxReading {
+private struct MailboxReading: MailboxPicture {
     let database: ZimbraDatabase
     let connection: DatabaseConnection
-    let mailbox: MailboxRow
+    let row: MailboxRow
+    let change: Int64
 
     private static let itemColumns = [
         "id", "type", "parent_id", "folder_id", "prev_folders", "index_id", "imap_id", "date", "size", "locator", "blob_digest", "unread",
@@ -53,26 +53,62 @@ private struct MailboxReading {
         "item_id", "version", "date", "size", "locator", "blob_digest", "name", "metadata", "mod_metadata", "change_date", "mod_content",
     ]
 
-    /// Documents whose revisions are looked up at a time.
+    /// Documents whose revisions are looked up at a time, and rows that are asked for by their ids.
     private static let batch = 500
 
-    private func table(_ name: String) -> String { "mboxgroup\(mailbox.groupID).\(name)" }
+    init(database: ZimbraDatabase, connection: DatabaseConnection, row: MailboxRow) throws {
+        self.database = database
+        self.connection = connection
+        self.row = row
+        change = try Self.highestChange(of: row, in: connection)
+    }
+
+    private static func table(_ name: String, of row: MailboxRow) -> String { "mboxgroup\(row.groupID).\(name)" }
+
+    private func table(_ name: String) -> String { Self.table(name, of: row) }
 
     func tags() throws -> [TagRow] {
         let names = try database.selection(["id", "name", "color", "listed", "sequence", "policy"], of: table("tag"), in: connection)
-        return try connection.rows("SELECT \(names) FROM \(table("tag")) WHERE mailbox_id = \(mailbox.id) AND id > 0 ORDER BY id") { row in
+        return try connection.rows("SELECT \(names) FROM \(table("tag")) WHERE mailbox_id = \(row.id) AND id > 0 ORDER BY id") { row in
             TagRow(
                 id: try row.required(0), name: row.text(1) ?? "", color: try row.number(2), listed: try row.number(3) != 0,
                 sequence: try row.required(4), policy: row.text(5))
         }
     }
 
+    func numbers(in part: MailboxPart, _ body: (Int64, Int64) throws -> Void) throws {
+        // Answered from an index alone; an order would cost the server a sort.
+        try connection.forEach("SELECT id, mod_metadata FROM \(table(part.table)) WHERE mailbox_id = \(row.id)") {
+            try body(try $0.required(0), try $0.required(1))
+        }
+    }
+
+    func items(in part: MailboxPart, _ ids: [Int64]?, _ body: (ItemRow, [RevisionRow]) throws -> Void) throws {
+        if let ids { return try items(in: part, ids: ids, body) }
+        guard part == .mailbox else { return try forEachItem(in: part) { try body($0, []) } }
+        try folders().forEach { try body($0, []) }
+        try forEachItem("type = 4") { try body($0, []) }
+        try forEachDocument(body)
+        try forEachItem("type NOT IN (1, 2, 4, 8, 13, 14)") { try body($0, []) }
+    }
+
+    private func items(in part: MailboxPart, ids: [Int64], _ body: (ItemRow, [RevisionRow]) throws -> Void) throws {
+        for start in stride(from: 0, to: ids.count, by: Self.batch) {
+            let list = ids[start..<min(start + Self.batch, ids.count)].map(String.init).joined(separator: ", ")
+            var documents: [ItemRow] = []
+            try forEachItem(in: part, "id IN (\(list))") { item in
+                if part == .mailbox, item.type.hasRevisions { documents.append(item) } else { try body(item, []) }
+            }
+            try handOut(documents, body)
+        }
+    }
+
     /// Folders, search folders and mountpoints, parents before what they hold.
-    func folders() throws -> [ItemRow] {
+    private func folders() throws -> [ItemRow] {
         var byParent: [Int64: [ItemRow]] = [:]
         var result: [ItemRow] = []
-        try forEachItem("type IN (1, 2, 13)") { row in
-            if row.folderID == row.id { result.append(row) } else { byParent[row.folderID ?? 0, default: []].append(row) }
+        try forEachItem("type IN (1, 2, 13)") { item in
+            if item.folderID == item.id { result.append(item) } else { byParent[item.folderID ?? 0, default: []].append(item) }
         }
         var next = 0
         while next < result.count {
@@ -83,54 +119,57 @@ private struct MailboxReading {
         return result + byParent.sorted { $0.key < $1.key }.flatMap(\.value)
     }
 
-    func forEachItem(
-        _ condition: String = "TRUE", dumpster: Bool = false, order: String = "ORDER BY id", _ body: (ItemRow) throws -> Void
+    private func forEachItem(
+        in part: MailboxPart = .mailbox, _ condition: String = "TRUE", order: String = "ORDER BY id", _ body: (ItemRow) throws -> Void
     ) throws {
-        let table = table(dumpster ? "mail_item_dumpster" : "mail_item")
+        let table = table(part.table)
         let names = try database.selection(Self.itemColumns, of: table, in: connection)
-        try connection.forEach("SELECT \(names) FROM \(table) WHERE mailbox_id = \(mailbox.id) AND \(condition) \(order)") {
+        try connection.forEach("SELECT \(names) FROM \(table) WHERE mailbox_id = \(row.id) AND \(condition) \(order)") {
             try body(try Self.item($0))
         }
     }
 
-    /// Documents, each with its former versions.
-    func forEachDocument(_ body: (MailboxElement) throws -> Void) throws {
-        let names = try database.selection(Self.revisionColumns, of: table("revision"), in: connection)
+    private func forEachDocument(_ body: (ItemRow, [RevisionRow]) throws -> Void) throws {
         var last: Int64 = 0
         while true {
             var documents: [ItemRow] = []
             try forEachItem("type IN (8, 14) AND id > \(last)", order: "ORDER BY id LIMIT \(Self.batch)") { documents.append($0) }
-            guard let first = documents.first?.id, let final = documents.last?.id else { return }
-            var revisions: [Int64: [RevisionRow]] = [:]
-            try connection.forEach(
-                """
-                SELECT \(names) FROM \(table("revision")) WHERE mailbox_id = \(mailbox.id) AND item_id BETWEEN \(first) AND \(final) \
-                ORDER BY item_id, version
-                """
-            ) { row in
-                let revision = try Self.revision(row)
-                revisions[revision.itemID, default: []].append(revision)
-            }
-            for document in documents {
-                try body(.item(document))
-                try revisions[document.id]?.forEach { try body(.revision($0)) }
-            }
+            guard let final = documents.last?.id else { return }
+            try handOut(documents, body)
             last = final
         }
     }
 
+    /// Hands out documents, each with its former versions.
+    private func handOut(_ documents: [ItemRow], _ body: (ItemRow, [RevisionRow]) throws -> Void) throws {
+        guard !documents.isEmpty else { return }
+        let names = try database.selection(Self.revisionColumns, of: table("revision"), in: connection)
+        let list = documents.map { String($0.id) }.joined(separator: ", ")
+        var revisions: [Int64: [RevisionRow]] = [:]
+        try connection.forEach(
+            """
+            SELECT \(names) FROM \(table("revision")) WHERE mailbox_id = \(row.id) AND item_id IN (\(list)) \
+            ORDER BY item_id, version
+            """
+        ) { row in
+            let revision = try Self.revision(row)
+            revisions[revision.itemID, default: []].append(revision)
+        }
+        for document in documents { try body(document, revisions[document.id] ?? []) }
+    }
+
     func sections() throws -> [(name: String, text: String)] {
-        try connection.rows("SELECT section, metadata FROM zimbra.mailbox_metadata WHERE mailbox_id = \(mailbox.id) ORDER BY section") {
+        try connection.rows("SELECT section, metadata FROM zimbra.mailbox_metadata WHERE mailbox_id = \(row.id) ORDER BY section") {
             ($0.text(0) ?? "", $0.text(1) ?? "")
         }
     }
 
-    /// The highest number of a change that the picture includes.
-    func highestChange() throws -> Int64 {
+    /// The highest number of a change of a mailbox.
+    static func highestChange(of row: MailboxRow, in connection: DatabaseConnection) throws -> Int64 {
         let maxima = [("mail_item", "mod_metadata"), ("mail_item_dumpster", "mod_metadata"), ("tombstone", "sequence"), ("tag", "sequence")]
-            .map { "SELECT MAX(\($0.1)) n FROM \(table($0.0)) WHERE mailbox_id = \(mailbox.id)" }
+            .map { "SELECT MAX(\($0.1)) n FROM \(table($0.0, of: row)) WHERE mailbox_id = \(row.id)" }
         let highest = try connection.rows("SELECT MAX(n) FROM (\(maxima.joined(separator: " UNION ALL "))) numbers") { try $0.number(0) }
-        return max(mailbox.changeCheckpoint, highest.first.flatMap { $0 } ?? 0)
+        return max(row.changeCheckpoint, highest.first.flatMap { $0 } ?? 0)
     }
 
     private static func item(_ row: DatabaseRow) throws -> ItemRow {
@@ -172,4 +211,13 @@ private struct MailboxReading {
         revision.modContent = try row.required(10)
         return revision
     }
+}
+
+extension MailboxPart {
+    fileprivate var table: String { self == .mailbox ? "mail_item" : "mail_item_dumpster" }
+}
+
+extension ItemType {
+    /// Documents, and wiki pages of old.
+    fileprivate var hasRevisions: Bool { self == .document || self == .wiki }
 }
