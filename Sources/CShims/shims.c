@@ -33,6 +33,13 @@ int64_t zx_file_system_magic(const char *path) {
     return (int64_t)(uint32_t)status.f_type;
 }
 
+/* linux/ioprio.h came with kernel headers 5.15 only: class in the bits from 13 on, and of its "who" 1 is a thread. */
+const int zx_io_priority_idle = 3 << 13;
+
+int zx_io_priority(void) { return (int)syscall(SYS_ioprio_get, 1, 0); }
+
+int zx_set_io_priority(int priority) { return (int)syscall(SYS_ioprio_set, 1, 0, priority); }
+
 const int zx_o_path = O_PATH;
 
 int zx_open_without_links(const char *path, size_t root_len, int flags, unsigned mode) {

@@ -4,6 +4,8 @@ public struct BackupProperty: Sendable, Hashable {
     public enum Values: Sendable, Hashable {
         case boolean
         case number(ClosedRange<Int64>)
+        /// The five fields of a crontab's line.
+        case cron
     }
 
     /// The name as the manual spells it; matched without regard to case.
@@ -32,13 +34,24 @@ public struct BackupProperty: Sendable, Hashable {
         values: .number(1...9),
         defaultValue: "2")
 
+    /// `ZxBackup_DoSmartScanOnStartup`: whether the service begins with a smart scan.
+    public static let scanOnStartup = BackupProperty(
+        name: "ZxBackup_DoSmartScanOnStartup", purpose: "Whether the service begins with a doSmartScan.", values: .boolean,
+        defaultValue: "true")
+
+    /// `backupSmartScanScheduler`: when the service does a smart scan.
+    public static let smartScanSchedule = BackupProperty(
+        name: "backupSmartScanScheduler",
+        purpose: "When the service does a doSmartScan: minute, hour, day, month and day of the week, as in a crontab.",
+        values: .cron, defaultValue: "0 4 * * *")
+
     /// Every property that has an effect.
-    public static let all = [realTimeScanner, spaceThreshold, compressionLevel]
+    public static let all = [realTimeScanner, spaceThreshold, compressionLevel, scanOnStartup, smartScanSchedule]
 
     /// Names that administrators know from other programs, and that have no effect here yet: refused by name, never ignored.
     public static let withoutEffect = [
-        "ZxBackup_ModuleEnabledAtStartup", "ZxBackup_DoSmartScanOnStartup", "ZxBackup_DestPath", "ZxBackup_DataRetentionDays",
-        "backupAccountsRetentionDays", "backupSmartScanScheduler", "backupPurgeScheduler", "ldapDumpEnabled",
+        "ZxBackup_ModuleEnabledAtStartup", "ZxBackup_DestPath", "ZxBackup_DataRetentionDays",
+        "backupAccountsRetentionDays", "backupPurgeScheduler", "ldapDumpEnabled",
         "serverConfiguration",
         "purgeOldConfiguration", "backupNumberThreadsForItems", "backupNumberThreadsForAccounts", "backupBloblessMode",
         "backupEnabled"
@@ -65,6 +78,9 @@ public struct BackupProperty: Sendable, Hashable {
                 throw refusal(text, "a number from \(range.lowerBound) to \(range.upperBound) is expected")
             }
             return String(number)
+        case .cron:
+            guard let pattern = CronPattern(text) else { throw refusal(text, "five fields as in a crontab are expected") }
+            return pattern.text
         }
     }
 
@@ -83,6 +99,10 @@ public struct BackupSettings: Sendable, Hashable {
     public var spaceThreshold: Int64 = 100 << 20
     /// 1 to 9.
     public var compressionLevel = 2
+    /// Whether the service begins with a smart scan.
+    public var scansOnStartup = true
+    /// When it does one.
+    public var smartScanSchedule = CronPattern(BackupProperty.smartScanSchedule.defaultValue)
 
     /// The defaults.
     public init() {}
@@ -94,6 +114,8 @@ public struct BackupSettings: Sendable, Hashable {
         }
         if let text = values[BackupProperty.realTimeScanner.name] { followsLog = text != "false" }
         if let megabytes = number(.spaceThreshold) { spaceThreshold = megabytes << 20 }
+        if let text = values[BackupProperty.scanOnStartup.name] { scansOnStartup = text != "false" }
+        if let pattern = values[BackupProperty.smartScanSchedule.name].flatMap(CronPattern.init) { smartScanSchedule = pattern }
         if let level = number(.compressionLevel) { compressionLevel = Int(level) }
     }
 }

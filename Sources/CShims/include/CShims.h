@@ -22,6 +22,13 @@ int64_t zx_file_system_magic(const char *path);
    first root_len bytes is refused, too. Returns a descriptor, or -1 with errno: ELOOP for a link, EXDEV for "..". */
 int zx_open_without_links(const char *path, size_t root_len, int flags, unsigned mode);
 
+/* The calling thread's place in the queue for disks (ioprio_get, ioprio_set): class and level in one number. -1: not known here. */
+int zx_io_priority(void);
+int zx_set_io_priority(int priority);
+
+/* Served when nobody else wants the disk. */
+extern const int zx_io_priority_idle;
+
 /* open(2): O_PATH, a place without rights to what is there. */
 extern const int zx_o_path;
 
