@@ -103,6 +103,7 @@ func commandType(_ name: String) -> (any Command.Type)? {
     case "doItemSearch": DoItemSearch.self
     case "getMap": GetMap.self
     case "doAccountScan": DoAccountScan.self
+    case "doSmartScan": DoSmartScan.self
     case "status": Status.self
     case "doctor": Doctor.self
     case "completion": Completion.self

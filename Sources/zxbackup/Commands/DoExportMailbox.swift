@@ -5,15 +5,17 @@ import SystemPackage
 /// `doExportMailbox`: a mailbox as of a date, in plain files.
 enum DoExportMailbox: Command {
     static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
+        let account = try invocation.required("account")
+        invocation.scanIfMarked(account, try invocation.configuration(), console)
         let (store, path) = try invocation.openReader()
         defer { store.close() }
         let destination = FilePath(try invocation.required("destination_path"))
         try refuse(destination, inside: path)
         let export = MailboxExport(
-            account: try invocation.required("account"), destination: destination,
+            account: account, destination: destination,
             moment: try DoRestoreOnNewAccount.moment(try invocation.date("date")), format: invocation["format"].flatMap { ExportFormat(rawValue: $0.lowercased()) } ?? .eml)
         StopRequest.install()
-        let total = try store.expectedItems(try invocation.required("account"), at: export.moment)
+        let total = try store.expectedItems(account, at: export.moment)
         let report = try export.run(
             from: store, stop: { StopRequest.isMade },
             progress: { console.progress(Progress(what: "Exported items", done: $0.asked, total: total)) })

@@ -8,10 +8,12 @@ enum DoItemRestore: Command {
         guard let item = Int64(try invocation.required("item_id")) else {
             throw UsageError("item_id is no number", invocation.command)
         }
+        let account = try invocation.required("account_name")
+        invocation.scanIfMarked(account, configuration, console)
         let (store, _) = try invocation.openReader()
         defer { store.close() }
         let restore = ItemRestore(
-            account: try invocation.required("account_name"), item: item,
+            account: account, item: item,
             moment: try DoRestoreOnNewAccount.moment(try invocation.date("date")), folder: invocation["restore_folder"])
         StopRequest.install()
         let report = try restore.run(

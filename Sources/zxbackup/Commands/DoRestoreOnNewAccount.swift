@@ -5,10 +5,12 @@ import BackupStore
 enum DoRestoreOnNewAccount: Command {
     static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
         let configuration = try invocation.configuration()
+        let account = try invocation.required("source_account")
+        invocation.scanIfMarked(account, configuration, console)
         let (store, _) = try invocation.openReader()
         defer { store.close() }
         var restore = RestoreOnNewAccount(
-            source: try invocation.required("source_account"), destination: try invocation.required("destination_account"),
+            source: account, destination: try invocation.required("destination_account"),
             moment: try moment(try invocation.date("date")))
         restore.hidesInGAL = invocation.flag("hide_in_gal")
         if invocation.command.parameter(named: "restore_datasource") != nil {

@@ -5,11 +5,13 @@ import BackupStore
 enum DoUndelete: Command {
     static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
         let configuration = try invocation.configuration()
+        let account = try invocation.required("account")
+        invocation.scanIfMarked(account, configuration, console)
         let (store, _) = try invocation.openReader()
         defer { store.close() }
         let start = try invocation.date("start_date")
         var undelete = Undelete(
-            account: try invocation.required("account"),
+            account: account,
             start: start == .word("first") ? nil : try DoRestoreOnNewAccount.moment(start),
             end: try DoRestoreOnNewAccount.moment(try invocation.date("end_date")))
         undelete.toOriginalFolders = invocation.flag("target_original_folder")

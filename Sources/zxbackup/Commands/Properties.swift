@@ -84,6 +84,7 @@ extension BackupProperty {
         switch values {
         case .boolean: .bool(text == "true")
         case .number: Int64(text).map { .int($0) } ?? .string(text)
+        case .cron: .string(text)
         }
     }
 }

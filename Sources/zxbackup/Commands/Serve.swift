@@ -45,6 +45,7 @@ enum Serve: Command {
             service.enter(.following)
             var lastLook = ContinuousClock.now
             var spaceNoted: ContinuousClock.Instant?
+            var schedule = Schedule(engine.settings, at: milliseconds())
             let path = invocation.backupPath(configuration)
             let spaceHistory = SpaceHistory(stateFolder: configuration.stateFolder, of: realPath(path))
             try engine.follow(
@@ -59,6 +60,7 @@ enum Serve: Command {
                     guard ContinuousClock.now - lastLook >= .milliseconds(500) else { return }
                     lastLook = .now
                     engine.settings = try properties.settings()
+                    if schedule.smartScanIsDue(engine.settings, at: milliseconds()) { try service.order("doSmartScan") }
                     guard spaceNoted.map({ .now - $0 >= .seconds(600) }) ?? true else { return }
                     spaceNoted = .now
                     // Without a note `status` knows less, and says so; that ends no service.

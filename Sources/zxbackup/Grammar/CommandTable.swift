@@ -242,7 +242,26 @@ enum CommandTable {
     ]
 
     private static let scanning: [CommandSpecification] = [
-        CommandSpecification("doSmartScan", "Scans what changed since the last scan.", acceptsStart: true),
+        CommandSpecification(
+            "doSmartScan", "Compares with the server what changed since the last scan, and writes what differs.",
+            [
+                .optional("deep", .boolean, "false"), .optional("read_error_threshold", .number),
+                .optional("remote_metadata_upload", .boolean, "false", refused: .value("true")), notifications,
+            ],
+            examples: [
+                .init(
+                    command: "doSmartScan",
+                    meaning: "Looks at every account, and at the items of those that changed or are in doubt."),
+                .init(command: "doSmartScan deep true", meaning: "Reads every row and every content on both sides."),
+                .init(
+                    command: "doSmartScan read_error_threshold 100",
+                    meaning: "Ends with an error when more than 100 contents cannot be read."),
+            ],
+            notes: [
+                "The running service does it, also by itself: see the properties ZxBackup_DoSmartScanOnStartup and "
+                    + "backupSmartScanScheduler. Without one the command does it itself.",
+                "Interrupted, it goes on where it was when it is run again.",
+            ], acceptsStart: true, availability: .built),
         CommandSpecification(
             "doAccountScan", "Compares one account with the server, and writes what differs.",
             [

@@ -36,6 +36,15 @@ final class OrderQueue: Sendable {
         if let refusal { order.reply(.refused(refusal)) }
     }
 
+    /// The same, unless one of the same command waits or runs.
+    func addOnce(_ order: Order) {
+        let name = order.invocation.command.name
+        let isThere = state.withLock { state in
+            (state.waiting.map(\.invocation) + (state.running.map { [$0.order.invocation] } ?? [])).contains { $0.command.name == name }
+        }
+        if !isThere { add(order) }
+    }
+
     /// The next order, which runs from now on.
     func begin() -> Order? {
         state.withLock { state in

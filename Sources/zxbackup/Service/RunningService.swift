@@ -78,6 +78,17 @@ final class RunningService: Sendable {
         }
     }
 
+    /// Orders a command that nobody waits for, unless it waits already; what it says besides its figures is told on standard error.
+    func order(_ command: String) throws {
+        var options = invocation.options
+        options.progress = false
+        let ordered = try Grammar(commands: CommandTable.all).invocation(of: command, [:], options)
+        queue.addOnce(
+            OrderQueue.Order(invocation: ordered, since: milliseconds()) { reply in
+                if case .errors(let text) = reply { Console.standard.errors("\(command): \(text)") }
+            })
+    }
+
     /// Carries out one order that waits; on the engine's thread.
     func carryOutNext(in engine: BackupEngine) {
         guard let order = queue.begin() else { return }
