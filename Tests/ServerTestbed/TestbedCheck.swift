@@ -55,7 +55,9 @@ public struct TestbedCheck {
         try StoreWriter.create(path, serverID: server.identity.id)
         let store = try StoreWriter(opening: path, serverID: server.identity.id)
         let engine = try BackupEngine(source: server, store: store)
-        try engine.begin()
+        var options = SmartScanOptions()
+        options.yields = false
+        try engine.smartScan(options)
         try engine.catchUp()
         let life = try RecordedLife(dataset)
         let target = try SandboxServer.create(at: folder.appending("target"), name: "target.example.com")
@@ -83,6 +85,8 @@ public struct TestbedCheck {
                 restoredBy: report, in: store, on: target, stateFolder: state
             ) { life.content(ofDigest: $0) }.map { "restored: mailbox \(mailbox.id): \($0)" }
         }
+        let again = try engine.smartScan(options)
+        if again.newMetadata > 0 { outcome.differences.append("a second scan found \(again.newMetadata) states to write") }
         try engine.close()
         return outcome
     }

@@ -142,6 +142,60 @@ struct LiveServerTests {
         }
     }
 
+    /// Adds mailboxes with folders and messages without contents, of accounts that no directory has.
+    private func add(_ numbers: Range<Int>, to testbed: Testbed) throws {
+        let columns = "mailbox_id, id, type, parent_id, folder_id, date, size, subject, name, metadata, mod_metadata, mod_content"
+        for start in stride(from: numbers.lowerBound, to: numbers.upperBound, by: 100) {
+            var (mailboxes, items): ([String], [String]) = ([], [])
+            for number in start..<min(start + 100, numbers.upperBound) {
+                let id = 1000 + number
+                let account = "c0000000-0000-4000-8000-" + String(repeating: "0", count: 12 - String(id).count) + String(id)
+                mailboxes.append("(\(id), 1, '\(account)', 2, 300, 20, 0, '2.7', 'u\(id)@example.com')")
+                items.append("(\(id), 11, 1, 11, 11, 1700000000, 0, 'ROOT', 'ROOT', NULL, 1, 1)")
+                items.append("(\(id), 1, 1, 11, 11, 1700000000, 0, 'USER_ROOT', 'USER_ROOT', NULL, 1, 1)")
+                items.append("(\(id), 2, 1, 1, 1, 1700000000, 0, 'Inbox', 'Inbox', NULL, 1, 1)")
+                for item in 0..<10 { items.append("(\(id), \(300 + item), 5, NULL, 2, 1700000000, 0, 'm\(item)', NULL, NULL, \(10 + item), \(10 + item))") }
+            }
+            try testbed.sql(
+                """
+                SET foreign_key_checks = 0;
+                INSERT INTO zimbra.mailbox (id, group_id, account_id, index_volume_id, item_id_checkpoint, change_checkpoint, contact_count, version, comment)
+                  VALUES \(mailboxes.joined(separator: ", "));
+                INSERT INTO mboxgroup1.mail_item (\(columns)) VALUES \(items.joined(separator: ", "));
+                """)
+        }
+    }
+
+    @Test("A scan asks the database once for each mailbox that did not change, and reads the rows that changed")
+    func statements() throws {
+        let bench = try Bench()
+        var options = SmartScanOptions()
+        options.yields = false
+        try bench.backUp { engine throws in
+            var asked: [Int: Int] = [:]
+            var last = 0
+            for count in [10, 100, 1000] {
+                try add(last..<count, to: bench.testbed)
+                last = count
+                let first = try engine.smartScan(options)
+                #expect(first.failedAccounts == 0 && first.problems == [], "\(first)")
+                let before = bench.server.database.statements
+                let second = try engine.smartScan(options)
+                asked[count] = bench.server.database.statements - before
+                #expect(second.unchangedAccounts == count + 2 && second.readRows == 0 && second.newMetadata == 0, "\(second)")
+            }
+            // The list of the mailboxes, and one for each of them and of the data set's two.
+            #expect(asked == [10: 13, 100: 103, 1000: 1003])
+
+            // No log tells of these: a tool wrote them.
+            try bench.testbed.sql("UPDATE mboxgroup1.mail_item SET subject = 'changed', mod_metadata = 30 + id - 300 WHERE mailbox_id = 1500 AND id BETWEEN 302 AND 305")
+            let before = bench.server.database.statements
+            let third = try engine.smartScan(options)
+            #expect(third.accounts == 1 && third.newMetadata == 4 && third.readRows - third.lookedAgain == 4, "\(third)")
+            #expect(bench.server.database.statements - before < 1003 + 16)
+        }
+    }
+
     @Test("doctor finds a host in order, and names what is not")
     func doctor() throws {
         let bench = try Bench()

@@ -42,6 +42,8 @@ public struct RecordedLife {
         public var label: String
         /// The mailboxes that were alive.
         public var mailboxes: [Mailbox]
+        /// Number of the log file, and where it ended then.
+        var place = MailboxLife.LogPlace(sequence: 0, offset: 0)
     }
 
     /// A mailbox at an instant.
@@ -58,6 +60,12 @@ public struct RecordedLife {
         public var revisions: [RevisionRow]
         /// Rows of `tag` with a positive id.
         public var tags: [TagRow]
+        /// Rows of `mail_item_dumpster`.
+        var dumpster: [ItemRow] = []
+        /// The mailbox's own row; nil of a mailbox that a test made.
+        var row: MailboxRow?
+        /// Rows of `mailbox_metadata`.
+        var sections: [(name: String, text: String)] = []
 
         /// A mailbox made of its parts.
         public init(
@@ -123,14 +131,8 @@ public struct RecordedLife {
         let rows = try Dictionary(lines(folder.appending("mailbox.jsonl.gz")).map { ($0["id"]?.int ?? 0, $0) }) { first, _ in first }
         return taken.compactMap { taken -> Beginning? in
             guard let id = taken["mailbox"]?.int, let row = rows[id] else { return nil }
-            var mailbox = MailboxRow(
-                id: id, groupID: row["group_id"]?.int ?? 0, accountID: row["account_id"]?.string ?? "")
-            mailbox.itemIDCheckpoint = row["item_id_checkpoint"]?.int ?? 0
-            mailbox.changeCheckpoint = row["change_checkpoint"]?.int ?? 0
-            mailbox.version = row["version"]?.string
-            mailbox.comment = row["comment"]?.string
             return Beginning(
-                row: mailbox, items: (items[id] ?? []).map(ItemRow.init(columns:)),
+                row: MailboxRow(columns: row), items: (items[id] ?? []).map(ItemRow.init(columns:)),
                 tags: (tags[id] ?? []).map(TagRow.init(columns:)).filter { $0.id > 0 },
                 sequence: taken["log_sequence"]?.int ?? 0, offset: Int(taken["log_offset"]?.int ?? 0))
         }.sorted { ($0.sequence, $0.offset) < ($1.sequence, $1.offset) }
@@ -219,18 +221,36 @@ enum Tar {
 extension RecordedLife.Instant {
     fileprivate init(_ truth: JSONObject, name: String) {
         label = "\(name.prefix(3)) \(truth["label"]?.string ?? "")"
+        place = MailboxLife.LogPlace(sequence: truth["log_sequence"]?.int ?? 0, offset: truth["log_offset"]?.int ?? 0)
         mailboxes = (truth["mailboxes"]?.array ?? []).compactMap(\.object).map { mailbox in
             func rows(_ table: String) -> [JSONObject] { (mailbox[table]?.array ?? []).compactMap(\.object) }
             // A server that was killed left no counter: its last change is in the rows.
             let numbers = (rows("items") + rows("dumpster")).compactMap { $0["mod_metadata"]?.int }
                 + (rows("tags") + rows("tombstones")).compactMap { $0["sequence"]?.int }
                 + [mailbox["change_checkpoint"]?.int ?? 0]
-            return RecordedLife.Mailbox(
+            var found = RecordedLife.Mailbox(
                 id: mailbox["mailbox_id"]?.int ?? 0, accountID: mailbox["account_id"]?.string ?? "",
                 lastChange: mailbox["last_change_id"]?.int ?? numbers.max() ?? 0, items: rows("items").map(ItemRow.init(columns:)),
                 revisions: rows("revisions").map(RevisionRow.init(columns:)),
                 tags: rows("tags").map(TagRow.init(columns:)).filter { $0.id > 0 })
+            found.row = mailbox["mailbox"]?.object.map(MailboxRow.init(columns:))
+            found.dumpster = rows("dumpster").map(ItemRow.init(columns:))
+            found.sections = rows("metadata").map { ($0["section"]?.string ?? "", $0["metadata"]?.string ?? "") }
+            return found
         }
+    }
+}
+
+extension MailboxRow {
+    /// A row by the names of its columns.
+    fileprivate init(columns row: JSONObject) {
+        self.init(
+            id: row["id"]?.int ?? 0, groupID: row["group_id"]?.int ?? 0, accountID: row["account_id"]?.string?.lowercased() ?? "")
+        itemIDCheckpoint = row["item_id_checkpoint"]?.int ?? 0
+        changeCheckpoint = row["change_checkpoint"]?.int ?? 0
+        trackingImap = row["tracking_imap"]?.int ?? 0 != 0
+        version = row["version"]?.string
+        comment = row["comment"]?.string
     }
 }
 

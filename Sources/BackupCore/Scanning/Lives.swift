@@ -112,7 +112,9 @@ extension RealTimeScanner {
     /// Ends a life with every item of it: the deletion of its mailbox, or what must have come before a new one (R9).
     ///
     /// One transaction, written item by item (R12).
-    func end(_ life: MailboxLife, at time: Int64, change: Int64?) throws {
+    ///
+    /// - Parameter kind: `redolog`, or `scan` where no log told of it.
+    func end(_ life: MailboxLife, at time: Int64, change: Int64?, kind: String = "redolog") throws {
         var life = life
         life.ended = true
         let account = life.accountID
@@ -121,7 +123,7 @@ extension RealTimeScanner {
         do {
             try store.begin(
                 try positioned(
-                    StoreTransaction(account: account, generation: life.generation, time: time, change: change, kind: "redolog")))
+                    StoreTransaction(account: account, generation: life.generation, time: time, change: change, kind: kind)))
             try store.items(account, .alive) { indexed in
                 guard var state = ItemState(indexed: indexed) else { return }
                 state.deleted = true

@@ -73,19 +73,30 @@ struct MailboxScan {
             if try found.isTakenAgain || differs(found.state, life) { try write(found.state) }
         }
 
-        let ended = standing.vanished + (confirmsDeletions ? standing.presumed : [])
-        let dumpster = try ended.isEmpty ? [] : ids(in: .dumpster, of: picture)
         let isMuch =
             standing.vanished.count > Self.manyItems && Double(standing.vanished.count) > Double(standing.alive) * Self.largeShare
         let isPresumed = !isFirst && !confirmsDeletions && isMuch
-        for id in ended {
-            guard var state = try store.item(account.id, id).flatMap(ItemState.init(indexed:)) else { continue }
+        func end(_ state: ItemState, inDumpster: Bool) throws {
+            var state = state
             if state.deleted { statistics.confirmedDeletions += 1 } else { statistics.deletedItems += 1 }
             state.deleted = true
             state.presumed = isPresumed
-            state.inDumpster = dumpster.contains(id)
+            state.inDumpster = inDumpster
             if isPresumed { statistics.presumedDeletions += 1 }
             try write(state)
+        }
+        let ended = standing.vanished + (confirmsDeletions ? standing.presumed : [])
+        let dumpster = try ended.isEmpty ? [] : ids(in: .dumpster, of: picture)
+        for id in ended where !dumpster.contains(id) {
+            if let state = try store.item(account.id, id).flatMap(ItemState.init(indexed:)) { try end(state, inDumpster: false) }
+        }
+        // The dumpster has an item's last row, which the log may have lost.
+        try picture.items(in: .dumpster, ended.filter { dumpster.contains($0) }) { row, _ in
+            guard let known = try store.item(account.id, row.id).flatMap(ItemState.init(indexed:)) else { return }
+            var last = try state(of: row, [], contents, &statistics).state
+            last.revisions = known.revisions
+            last.deleted = known.deleted
+            try end(last, inDumpster: true)
         }
 
         var life = life

@@ -94,7 +94,7 @@ extension RealTimeScanner {
             progress.done += 1
             try followToEnd { _ in try look(progress) }
         }
-        try tellOfMissingMailboxes(rows)
+        try settleMissingMailboxes(rows)
         try commit()
         try look(progress)
         return progress.statistics
@@ -146,13 +146,19 @@ extension RealTimeScanner {
             remedy: "Look at the server; nothing was taken for deleted")
     }
 
-    /// Marks accounts whose mailboxes the server's tables lack although no log told of their end.
-    private func tellOfMissingMailboxes(_ rows: [MailboxRow]) throws {
+    /// Sees to mailboxes that the server's tables lack although no log told of their end: one whose account the directory lacks, too,
+    /// has ended; the account of another is marked.
+    private func settleMissingMailboxes(_ rows: [MailboxRow]) throws {
         let present = Set(rows.map(\.accountID))
         for known in mailboxes.all where !known.life.ended && !present.contains(known.life.accountID) {
-            let reason = "the server's tables do not have mailbox \(known.life.mailboxID)"
-            if try mark(account: known.life, reason) {
-                note("Critical: \(reason) of account \(known.life.accountID), and the log does not tell of its end: nothing was taken for deleted")
+            let life = known.life
+            if try store.accountInfo(life.accountID)?.isDeleted == true {
+                try end(life, at: WallClock.milliseconds, change: nil, kind: "scan")
+                continue
+            }
+            let reason = "the server's tables do not have mailbox \(life.mailboxID)"
+            if try mark(account: life, reason) {
+                note("Critical: \(reason) of account \(life.accountID), and the log does not tell of its end: nothing was taken for deleted")
             }
         }
     }

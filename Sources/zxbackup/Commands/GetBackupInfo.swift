@@ -75,7 +75,8 @@ struct AccountFigures {
             let account = try BackedUpAccount(id, in: store)
             if account?.isDeleted == true { deleted += 1 } else { alive += 1 }
             let marks = try store.marks(id)
-            if !marks.isEmpty { marked.append((account?.entry ?? AccountEntry(id: id, name: id), marks)) }
+            // What is gone cannot be looked at any more: a restore from it tells of the doubts.
+            if !marks.isEmpty, account?.isDeleted != true { marked.append((account?.entry ?? AccountEntry(id: id, name: id), marks)) }
             if account?.isDeleted != true, let scan = try Self.scans(of: id, store) {
                 scans.append((account?.entry ?? AccountEntry(id: id, name: id), scan.first, scan.last))
             }

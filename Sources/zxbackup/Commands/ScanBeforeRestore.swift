@@ -29,7 +29,7 @@ extension Invocation {
     private static func doubted(_ account: String, _ path: FilePath) throws -> String? {
         let store = try StoreReader(opening: path)
         defer { store.close() }
-        guard let found = try? BackedUpAccount.find(account, in: store) else { return nil }
+        guard let found = try? BackedUpAccount.find(account, in: store), !found.isDeleted else { return nil }
         return try store.marks(found.entry.id).contains { $0.asksForScan } ? found.entry.name : nil
     }
 }
