@@ -132,6 +132,54 @@ struct KillTests {
         print("started two writers \(starts) times: \(refused) refused")
     }
 
+    @Test("kill -9 of doSmartScan at random moments: run again it goes on, until all is there; no account is skipped, no state doubled")
+    func scans() throws {
+        let kills = environment["ZXBACKUP_SCAN_KILLS"].flatMap { Int($0) } ?? 4
+        let seed = environment["ZXBACKUP_SEED"].flatMap { UInt64($0) } ?? .random(in: 1...1_000_000)
+        var generator = SeededGenerator(seed: seed)
+        let bench = try Bench()
+        defer { bench.remove() }
+        for number in 0..<10 {
+            _ = try bench.server.createAccount(name: "user\(number)@example.com")
+            for count in 0..<(30 + 10 * number) { _ = try bench.server.deliver(message("m\(count)"), to: ["user\(number)@example.com"]) }
+        }
+        try bench.server.rollOver()  // What was before is not in the log that is followed.
+        let configuration = try configure(bench)
+        var killed = 0
+        var runs = 0
+        // A scan that came through began with nothing left to do: something is done meanwhile, and what is known is forgotten.
+        while killed < kills {
+            let scan = try start(configuration, "doSmartScan")
+            usleep(.random(in: 50_000...1_500_000, using: &generator))
+            kill(scan.processIdentifier, SIGKILL)
+            scan.waitUntilExit()
+            if scan.terminationReason == .uncaughtSignal { killed += 1 }
+            runs += 1
+            let name = "user\(runs % 10)@example.com"
+            _ = try bench.server.deliver(message("after \(runs)"), to: [name])
+            let mailbox = try bench.server.openMailbox(name)
+            try mailbox.markRead(Array(try mailbox.items().filter { $0.type == .message && $0.unread != 0 }.map(\.id).prefix(3)))
+            try #require(runs < 50 * kills, "seed \(seed)")
+        }
+        let last = try start(configuration, "doSmartScan")
+        last.waitUntilExit()
+        #expect(last.terminationStatus == 0, "seed \(seed)")
+        let differences = try bench.differences()
+        #expect(differences == [], "seed \(seed)")
+        let reader = try StoreReader(opening: bench.backupPath)
+        defer { reader.close() }
+        let problems = try HistoryProblems.find(in: reader)
+        #expect(problems == [], "seed \(seed)")
+        let accounts = try reader.accounts()
+        #expect(accounts.count == 12)
+        for account in accounts {
+            #expect(try reader.marks(account) == [], "seed \(seed)")
+            guard let life = try reader.state(of: .mailbox(account)) else { continue }
+            #expect(life.fields["scanned_time"]?.int != nil, "account \(account) was skipped; seed \(seed)")
+        }
+        print("killed doSmartScan \(killed) times in \(runs) runs, seed \(seed)")
+    }
+
     private func configure(_ bench: Bench) throws -> String {
         let configuration = bench.folder.path.appending("zxbackup.yaml").string
         try Data("server: {kind: sandbox, path: server}\nbackupPath: backup\nstateFolder: state\n".utf8)

@@ -36,6 +36,8 @@ struct StatusTests {
                 marks: [Mark(reason: "somebody looked at it", time: 1_393_582_510_000)]))
         try store.commit()
         try store.close()
+        // By itself the service would settle that before anybody looked.
+        #expect(place.zx("setProperty", "ZxBackup_DoSmartScanOnStartup", "false").status == .successful)
         let again = try Service(place)
         let doubt = place.zx("status")
         #expect(

@@ -258,8 +258,8 @@ enum CommandTable {
                     meaning: "Ends with an error when more than 100 contents cannot be read."),
             ],
             notes: [
-                "The running service does it, also by itself: see the properties ZxBackup_DoSmartScanOnStartup and "
-                    + "backupSmartScanScheduler. Without one the command does it itself.",
+                "The running service does it, also by itself: see ZxBackup_DoSmartScanOnStartup and backupSmartScanScheduler.",
+                "Without one the command does it itself.",
                 "Interrupted, it goes on where it was when it is run again.",
             ], acceptsStart: true, availability: .built),
         CommandSpecification(
