@@ -46,11 +46,15 @@ public final class ZimbraServer: MailSource {
         let name = try localConfig.value("zimbra_server_hostname") ?? ""
         entry = try directory.server(named: name)
         identity = MailServerIdentity(id: entry.id, name: name)
+        let log = self.home.pushing(FilePath(entry["zimbraRedoLogLogPath"] ?? "redolog/redo.log"))
         redoLog = LogLocation(
-            log: self.home.pushing(FilePath(entry["zimbraRedoLogLogPath"] ?? "redolog/redo.log")),
-            archive: self.home.pushing(FilePath(entry["zimbraRedoLogArchiveDir"] ?? "redolog/archive")))
+            log: log, archive: self.home.pushing(FilePath(entry["zimbraRedoLogArchiveDir"] ?? "redolog/archive")),
+            kept: Self.deletesLog(entry) ? log.removingLastComponent().appending("zxbackup") : nil)
         places = Mutex(try Self.places(database, home: self.home, entry))
     }
+
+    /// Whether the server deletes a finished redo log; absent means TRUE (formats/zimbra-redolog.md, section 1.1).
+    static func deletesLog(_ entry: DirectoryEntry) -> Bool { entry["zimbraRedoLogDeleteOnRollover"] != "FALSE" }
 
     private static func places(_ database: ZimbraDatabase, home: FilePath, _ entry: DirectoryEntry) throws -> BlobPlaces {
         // Absolute roots stay what they are, whatever zimbra_relative_volume_path says.

@@ -244,6 +244,35 @@ struct BackupEngineTests {
         #expect(try !reader.marks(bench.bob.accountID).isEmpty)
     }
 
+    @Test("Of a log that is deleted at its rollover, the current file is read to its end by the next process, and then let go of")
+    func keepsLog() throws {
+        var options = SandboxServer.Options()
+        options.archivesLog = false
+        let bench = try Bench(options: options)
+        defer { bench.remove() }
+        let source = FaultySource(bench.server)
+        source.keptLogs = bench.folder.path.appending("kept")
+        func kept() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: bench.folder.path.appending("kept").string).sorted() }
+        func backUp() throws -> FollowStatistics {
+            let engine = try BackupEngine(source: source, store: try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id))
+            try engine.begin()
+            let statistics = try engine.catchUp()
+            try engine.close()
+            return statistics
+        }
+        _ = try backUp()
+        for round in 0..<4 {
+            _ = try bench.server.deliver(message("before rollover \(round)"), to: ["alice@example.com"])
+            try bench.server.rollOver()
+            _ = try bench.server.deliver(message("after rollover \(round)"), to: ["bob@example.com"])
+            #expect(try kept().count == 1)
+            let statistics = try backUp()
+            #expect(statistics.notices == [])
+            #expect(try kept().count == 1, "the finished one was read")
+        }
+        #expect(try bench.differences() == [])
+    }
+
     @Test("A backup path of another server is refused (R8)")
     func refusesForeignPaths() throws {
         let bench = try Bench()

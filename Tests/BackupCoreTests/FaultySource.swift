@@ -1,6 +1,7 @@
 import BackupCore
 import RedoLog
 import SandboxServer
+import SystemPackage
 
 /// A server whose answers a test spoils.
 final class FaultySource: MailSource, @unchecked Sendable {
@@ -18,6 +19,8 @@ final class FaultySource: MailSource, @unchecked Sendable {
     /// Numbers of mailboxes that cannot be read to their end.
     var unreadableMailboxes: Set<Int64> = []
 
+    /// Where current logs get a second name.
+    var keptLogs: FilePath?
     /// Whether the directory does not answer.
     var directoryIsDown = false
     /// How often the directory was asked.
@@ -41,7 +44,7 @@ final class FaultySource: MailSource, @unchecked Sendable {
     init(_ server: SandboxServer) { self.server = server }
 
     var identity: MailServerIdentity { server.identity }
-    var redoLog: LogLocation { server.redoLog }
+    var redoLog: LogLocation { LogLocation(log: server.redoLog.log, archive: server.redoLog.archive, kept: keptLogs) }
     func accounts() throws -> [AccountEntry] {
         looks += 1
         if directoryIsDown { throw Failure() }

@@ -82,6 +82,68 @@ struct LogFollowerTests {
         #expect(seen == life.committed, "seed \(seed)")
     }
 
+    @Test("R4: a process that ends before a rollover loses nothing where the current file has a second name", arguments: 0..<20)
+    func keptLife(_ seed: Int) throws {
+        let life = try LogLife(folder, seed: UInt64(seed), deletes: true)
+        var location = life.location
+        location.kept = folder.path.appending("kept")
+        var random = SeededGenerator(seed: UInt64(seed) &+ 3_000_000)
+        var follower = try LogFollower(location: location, usesNotification: false)
+        var seen: [TransactionID] = []
+        var hasRolledOver = false
+        func drain() throws {
+            let all = try follower.drain()
+            seen += all.transactions
+            #expect(all.notices.allSatisfy { $0.kind == .headerRewritten }, "seed \(seed): \(all.notices)")
+            hasRolledOver = false
+        }
+        try drain()
+        var restarts = 0
+        for _ in 0..<400 {
+            switch Int.random(in: 0..<100, using: &random) {
+            case 0..<60: try life.step()
+            case 60..<66:
+                if hasRolledOver { try drain() }
+                try life.rollOver()
+                hasRolledOver = true
+            case 66: try life.crash()
+            case 67..<75:
+                // Its descriptor dies with it, also of a file that is deleted.
+                let position = try #require(try follower.position())
+                if hasRolledOver { restarts += 1 }
+                try location.dropKept(before: position)
+                follower = try LogFollower(location: location, from: try LogPosition(json: position.json), usesNotification: false)
+            default: seen += [try follower.next()].transactions
+            }
+        }
+        try life.finish()
+        try drain()
+        #expect(seen == life.committed, "seed \(seed)")
+        #expect(restarts > 0)
+        let position = try #require(try follower.position())
+        try location.dropKept(before: position)
+        let left = try FileManager.default.contentsOfDirectory(atPath: folder.path.appending("kept").string)
+        #expect(left.count == 1 && left.allSatisfy { $0.hasSuffix(".log") }, "\(left)")
+    }
+
+    @Test("Where the current file cannot be kept, that is told once, and it is followed all the same")
+    func notKept() throws {
+        let life = try LogLife(folder, seed: 1, deletes: true)
+        var location = life.location
+        location.kept = folder.path.appending("no").appending("such")
+        let follower = try LogFollower(location: location, usesNotification: false)
+        for _ in 0..<20 { try life.step() }
+        try life.finish()
+        var all = try follower.drain()
+        try life.rollOver()
+        for _ in 0..<20 { try life.step() }
+        try life.finish()
+        all += try follower.drain()
+        let told = all.notices.filter { $0.kind == .notKept }
+        #expect(told.count == 1 && told.allSatisfy { !$0.needsScan && $0.description.contains("cannot be kept") }, "\(told)")
+        #expect(all.transactions == life.committed)
+    }
+
     @Test("A file that grows by any steps gives the same as the whole file", arguments: 0..<12)
     func growing(_ seed: Int) throws {
         var random = SeededGenerator(seed: UInt64(seed))

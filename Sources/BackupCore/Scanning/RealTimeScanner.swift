@@ -39,6 +39,10 @@ final class RealTimeScanner {
     var directoryIsEmpty = false
     /// Mailboxes that cannot be kept, each of which was told of once.
     var refused: Set<Int64> = []
+    /// The log's position in the last transaction.
+    private var lastPosition: LogPosition?
+    /// Files begun before this time were let go of.
+    private var droppedBefore: Int64?
     private(set) var pending = 0
     /// When the server committed what the pending group holds.
     private var pendingCommits: [Int64] = []
@@ -110,9 +114,21 @@ final class RealTimeScanner {
         guard pending > 0 else { return }
         try store.commit()
         pending = 0
+        dropKept()
         let now = WallClock.milliseconds
         for time in pendingCommits { statistics.lag.add(from: time, to: now) }
         pendingCommits.removeAll(keepingCapacity: true)
+    }
+
+    /// Lets go of log files that were read, once that is durable.
+    private func dropKept() {
+        guard let position = lastPosition, position.createTime != droppedBefore else { return }
+        droppedBefore = position.createTime
+        do {
+            try source.redoLog.dropKept(before: position)
+        } catch {
+            note("a redo log that was read stays in its folder: \(error)")
+        }
     }
 
     // MARK: One transaction
@@ -200,6 +216,7 @@ final class RealTimeScanner {
     /// A transaction with the log's position (R4).
     func positioned(_ transaction: StoreTransaction) throws -> StoreTransaction {
         var transaction = transaction
+        lastPosition = try follower.position()
         transaction.position = try position()
         transaction.heldBlobs = shared.blobs
         return transaction

@@ -20,6 +20,8 @@ public struct FollowNotice: Hashable, Sendable, CustomStringConvertible {
         public static let headerRewritten = Kind(description: "header rewritten")
         /// The file is another server's.
         public static let foreign = Kind(description: "foreign")
+        /// The current file cannot be given a second name (``LogLocation/kept``).
+        public static let notKept = Kind(description: "not kept")
         /// The file's header cannot be used.
         public static let headerDamaged = Kind(description: "header damaged")
     }

@@ -53,6 +53,8 @@ public final class LogFollower {
     private var positionBeforeQueue: LogPosition?
     /// Files whose bad header was reported: once each.
     var reportedHeaders: Set<LogFile.FileIdentity> = []
+    /// Whether it was told that the log cannot be kept.
+    var reportedKeeping = false
 
     /// Opens the log; where there is none yet, `next` looks again.
     ///
@@ -248,7 +250,7 @@ public final class LogFollower {
             try makeReader(from: current.reader.offset, isGrowing: true)
             return true
         }
-        guard identity(of: location.log) != current.file.identity else { return false }
+        guard LogFile.FileIdentity(of: location.log) != current.file.identity else { return false }
         // Rolled over. The server closes a file before it moves it, so this length is final.
         phase = .finished
         try makeReader(from: current.reader.offset, isGrowing: false)
@@ -281,6 +283,7 @@ public final class LogFollower {
             isUnproven: isUnproven, silentUntil: silentUntil)
         lostEnds = LostEnds()
         phase = isLive ? .live : .finished
+        if isLive { try keep(file, header) }
     }
 
     // MARK: - Finding files

@@ -3,10 +3,18 @@ import SystemPackage
 
 /// Files of the series that can be read: with a header, and this server's. The others are told of, each once.
 extension LogFollower {
-    func identity(of path: FilePath) -> LogFile.FileIdentity? {
-        var status = stat()
-        guard stat(path.string, &status) == 0 else { return nil }
-        return LogFile.FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    /// Keeps the current file, where that is asked for; where it cannot be, that is told once.
+    func keep(_ file: LogFile, _ header: FileHeader) throws(RedoLogError) {
+        do throws(RedoLogError) {
+            try location.keep(file, header)
+        } catch {
+            guard !reportedKeeping else { return }
+            reportedKeeping = true
+            try enqueue(
+                FollowNotice(
+                    kind: .notKept, file: location.log.string, sequence: header.sequence, offset: 0, length: 0,
+                    reason: "the server deletes its log at each rollover, and it cannot be kept: \(error)", needsScan: false))
+        }
     }
 
     /// The current log; nil while there is none, or none with a header.

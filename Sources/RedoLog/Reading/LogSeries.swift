@@ -2,11 +2,11 @@ import Glibc
 import SystemPackage
 
 extension LogLocation {
-    /// The files in the archive by sequence number, then by name (which is by time). A missing directory holds none.
+    /// The files in the archive, and finished ones that were kept, by sequence number, then by name (which is by time). A missing
+    /// directory holds none.
     public func archivedFiles() throws(RedoLogError) -> [ArchivedFile] {
-        try namesOfFiles(in: archive).compactMap { name in
-            ArchivedFile(name: name, directory: archive)
-        }.sorted { ($0.sequence, $0.path.string) < ($1.sequence, $1.path.string) }
+        let archived = try namesOfFiles(in: archive).compactMap { ArchivedFile(name: $0, directory: archive) }
+        return try (archived + keptFiles()).sorted { ($0.sequence, $0.path.string) < ($1.sequence, $1.path.string) }
     }
 
     /// The directory of the current file.
@@ -65,7 +65,7 @@ func archiveTime(_ milliseconds: Int64) -> String {
 /// The sequence number behind this one: after 2^63−1 follows 0.
 func sequence(after sequence: Int64) -> Int64 { sequence == .max ? 0 : sequence + 1 }
 
-private func namesOfFiles(in directory: FilePath) throws(RedoLogError) -> [String] {
+func namesOfFiles(in directory: FilePath) throws(RedoLogError) -> [String] {
     guard let stream = opendir(directory.string) else {
         if errno == ENOENT || errno == ENOTDIR { return [] }
         throw RedoLogError(Errno(rawValue: errno), doing: "listing a directory of redo logs", subject: directory.string)

@@ -120,11 +120,14 @@ public struct Examination: Sendable {
                 .critical, "redo log", "zimbraRedoLogEnabled is FALSE: the server writes no redo log",
                 "zmprov modifyServer \(server.identity.name) zimbraRedoLogEnabled TRUE, then restart the mailbox server")
         }
-        // Absent means TRUE (formats/zimbra-redolog.md, section 1.1).
-        if server.entry["zimbraRedoLogDeleteOnRollover"] != "FALSE" {
+        if let kept = server.redoLog.kept {
+            let folder = kept.removingLastComponent()
+            let loss =
+                access(folder.string, W_OK | X_OK) == 0
+                ? "a file that begins and ends while the backup is down is lost"
+                : "\(folder) cannot be written, so that not even the current file can be kept by a second name"
             add(
-                .warning, "redo log",
-                "zimbraRedoLogDeleteOnRollover is TRUE: what is written while the backup is down can be lost at a rollover",
+                .warning, "redo log", "zimbraRedoLogDeleteOnRollover is TRUE: \(loss)",
                 "zmprov modifyServer \(server.identity.name) zimbraRedoLogDeleteOnRollover FALSE")
         } else if access(server.redoLog.archive.string, R_OK | X_OK) != 0 {
             add(
