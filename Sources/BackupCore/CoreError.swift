@@ -19,6 +19,8 @@ public struct CoreError: Error, Sendable, CustomStringConvertible {
         public static let blobMissing = Code("blobMissing")
         /// A content is not what the server's tables say.
         public static let blobDamaged = Code("blobDamaged")
+        /// A content lies where only the mail server reaches it; it is neither missing nor damaged.
+        public static let notReadableHere = Code("notReadableHere")
         /// The backup path belongs to another server.
         public static let wrongServer = Code("wrongServer")
         /// A history says what it cannot say.

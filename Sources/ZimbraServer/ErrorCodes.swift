@@ -10,6 +10,4 @@ extension CoreError.Code {
     public static let directoryUnreachable = Self("directoryUnreachable")
     /// A search failed, or its answer is not whole.
     public static let directoryFailed = Self("directoryFailed")
-    /// A content lies where only the mail server reaches it; it is neither missing nor damaged.
-    public static let notReadableHere = Self("notReadableHere")
 }

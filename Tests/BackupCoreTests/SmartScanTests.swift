@@ -340,6 +340,31 @@ struct SmartScanTests {
         #expect(try followed.engine.marks("alice@example.com") == [])
     }
 
+    @Test("What lies where only the mail server reaches it is counted apart, neither missing nor in doubt; it comes when it can be read")
+    func notReadableHere() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        for number in 0..<5 { _ = try bench.server.deliver(Self.mail(number), to: ["alice@example.com"]) }
+        try bench.server.rollOver()  // The log that is followed does not hold their contents.
+        let source = FaultySource(bench.server)
+        source.blobFailure = CoreError(.notReadableHere, doing: "reading", subject: "locator s3@@key", reason: "it is an external store's")
+        let engine = try BackupEngine(
+            source: source, store: try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id))
+        let statistics = try engine.smartScan(Self.impolite)
+        #expect(statistics.notReadableHere == 5 && statistics.skippedItems == 0 && statistics.problems.count == 1, "\(statistics)")
+        #expect(statistics.problems[0].hasPrefix("5 contents of alice@example.com lie where only the mail server"))
+        #expect(try engine.marks("alice@example.com") == [])
+        _ = try bench.server.deliver(message("wakes the scan"), to: ["alice@example.com"])
+        let again = try engine.smartScan(Self.impolite)
+        #expect(again.readRows - again.lookedAgain < 5, "they are not in doubt: \(again)")
+        // It is their turn, and the store is here again.
+        source.blobFailure = nil
+        _ = try bench.server.deliver(message("wakes it again"), to: ["alice@example.com"])
+        #expect(try engine.smartScan(Self.impolite).newFiles == 5)
+        try engine.close()
+        #expect(try bench.differences() == [])
+    }
+
     @Test("Stopped anywhere and run again, until it comes through: complete, nothing skipped, nothing doubled", arguments: [UInt64(1), 2, 3])
     func stopped(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)

@@ -99,6 +99,12 @@ struct MailboxScan {
             try end(last, inDumpster: true)
         }
 
+        if statistics.notReadableHere > 0 {
+            statistics.tell(
+                "\(statistics.notReadableHere) contents of \(account.name) lie where only the mail server reaches them: "
+                    + "the backup has their items without them")
+        }
+
         var life = life
         life.scannedChange = max(life.scannedChange ?? 0, picture.change)
         life.scannedTime = time
@@ -128,6 +134,9 @@ struct MailboxScan {
                 let found = try contents.find(row, known: known, what, &statistics)
                 if found.isTakenAgain { isTakenAgain = true }
                 return found.blob
+            } catch let error as CoreError where error.code == .notReadableHere {
+                statistics.notReadableHere += 1
+                return known
             } catch where !error.concernsMoreThanOneContent {
                 statistics.report("\(what) of \(account.name): \(error)")
                 doubt(error)

@@ -32,6 +32,8 @@ public struct ScanStatistics: Hashable, Sendable {
     public var damagedFiles = 0
     /// Contents that could not be read: each is in `problems`.
     public var skippedItems = 0
+    /// Contents that lie where only the mail server reaches them: neither missing nor damaged, and not in the backup.
+    public var notReadableHere = 0
     /// "item 257 of alice@example.com: …", at most the first 1,000.
     public var problems: [String] = []
 
@@ -55,7 +57,7 @@ public struct ScanStatistics: Hashable, Sendable {
     private static let figures: [WritableKeyPath<Self, Int> & Sendable] = [
         \.accounts, \.newAccounts, \.unchangedAccounts, \.failedAccounts, \.deletedAccounts, \.checkedItems, \.readRows, \.lookedAgain,
         \.newMetadata, \.newFiles, \.deletedItems, \.presumedDeletions, \.confirmedDeletions, \.comparedFiles, \.damagedFiles,
-        \.skippedItems,
+        \.skippedItems, \.notReadableHere,
     ]
 
     static func + (left: Self, right: Self) -> Self {

@@ -43,6 +43,7 @@ enum DoAccountScan: ServiceCommand {
                 Items Deleted: \(statistics.deletedItems)
                 Confirmed Deletions: \(statistics.confirmedDeletions)
                 Skipped Items: \(statistics.skippedItems)
+                Not Readable Here: \(statistics.notReadableHere)
                 \(invocation.flag("deep") ? deepFigures(statistics) : "")
                 """)
         }
@@ -59,7 +60,8 @@ enum DoAccountScan: ServiceCommand {
             "new_metadata": .int(Int64(statistics.newMetadata)), "new_files": .int(Int64(statistics.newFiles)),
             "deleted_items": .int(Int64(statistics.deletedItems)),
             "confirmed_deletions": .int(Int64(statistics.confirmedDeletions)),
-            "skipped_items": .int(Int64(statistics.skippedItems)), "compared_files": .int(Int64(statistics.comparedFiles)),
+            "skipped_items": .int(Int64(statistics.skippedItems)),
+            "not_readable_here": .int(Int64(statistics.notReadableHere)), "compared_files": .int(Int64(statistics.comparedFiles)),
             "damaged_files": .int(Int64(statistics.damagedFiles)), "problems": .array(statistics.problems.map { .string($0) }),
             "needs_scan": .array(marks.map { .string($0.reason) })
         ]

@@ -53,6 +53,7 @@ enum DoSmartScan: ServiceCommand {
             ("Rows Read", "rows_read", statistics.readRows), ("Items Deleted", "items_deleted", statistics.deletedItems),
             ("New Metadata", "new_metadata", statistics.newMetadata), ("New Files", "new_files", statistics.newFiles),
             ("Skipped Items", "skipped_items", statistics.skippedItems),
+            ("Not Readable Here", "not_readable_here", statistics.notReadableHere),
         ]
         return figures + (isDeep
             ? [("Compared Files", "compared_files", statistics.comparedFiles), ("Damaged Files", "damaged_files", statistics.damagedFiles)]
