@@ -365,6 +365,26 @@ struct SmartScanTests {
         #expect(try bench.differences() == [])
     }
 
+    @Test("A former version that could not be read is in doubt, and read again by the next scan")
+    func version() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        let id = try bench.alice.saveDocument(Array("one".utf8), named: "plan.txt")
+        try bench.alice.addRevision(Array("two".utf8), to: id)
+        try bench.server.rollOver()
+        let source = FaultySource(bench.server)
+        source.blobFailure = CoreError(.blobMissing, doing: "reading", subject: "x", reason: "it is gone")
+        let engine = try BackupEngine(
+            source: source, store: try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id))
+        #expect(try engine.smartScan(Self.impolite).skippedItems == 2)
+        #expect(try engine.smartScan(Self.impolite).skippedItems == 2, "nothing changed, and it is tried again")
+        source.blobFailure = nil
+        #expect(try engine.smartScan(Self.impolite).newFiles == 2)
+        #expect(try engine.marks("alice@example.com") == [])
+        try engine.close()
+        #expect(try bench.differences() == [])
+    }
+
     @Test("Stopped anywhere and run again, until it comes through: complete, nothing skipped, nothing doubled", arguments: [UInt64(1), 2, 3])
     func stopped(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)

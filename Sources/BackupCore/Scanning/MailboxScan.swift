@@ -147,10 +147,9 @@ struct MailboxScan {
         let known = before?.row.blobDigest == row.blobDigest ? before?.blob : nil
         var doubts: [String] = []
         state.blob = try content(row, known, "item \(row.id)") { doubts.append("content: \($0)") }
-        state.doubts = doubts
         for revision in revisions {
             let known = before?.revisions.first { $0.row == revision }
-            if let known, !isDeep {
+            if let known, !isDeep, known.blob != nil || revision.blobDigest == nil {
                 state.revisions.append(known)
                 continue
             }
@@ -159,9 +158,12 @@ struct MailboxScan {
             version.locator = revision.locator
             version.size = revision.size
             version.blobDigest = revision.blobDigest
-            let blob = try content(version, known?.blob, "version \(revision.version) of document \(row.id)") { _ in }
+            let blob = try content(version, known?.blob, "version \(revision.version) of document \(row.id)") {
+                doubts.append("content of version \(revision.version): \($0)")
+            }
             state.revisions.append(.init(row: revision, blob: blob))
         }
+        state.doubts = doubts
         return (state, isTakenAgain)
     }
 

@@ -60,12 +60,6 @@ public struct ScanStatistics: Hashable, Sendable {
         \.skippedItems, \.notReadableHere,
     ]
 
-    static func + (left: Self, right: Self) -> Self {
-        var sum = left
-        sum += right
-        return sum
-    }
-
     static func += (left: inout Self, right: Self) {
         for figure in figures { left[keyPath: figure] += right[keyPath: figure] }
         left.problems += right.problems.prefix(max(0, 1000 - left.problems.count))
