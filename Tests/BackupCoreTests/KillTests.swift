@@ -65,18 +65,12 @@ struct KillTests {
         }
         let failure = load.stop()
         #expect(failure == nil, "seed \(seed)")
-        let last = try start(configuration, "serve", "--once")
-        last.waitUntilExit()
-        #expect(last.terminationStatus == 0, "seed \(seed)")
+        try runToEnd(configuration, "serve", "--once", seed: seed)
         sequences.append(try lastSequence(bench))
 
         #expect(sequences == sequences.sorted(), "what was durable was lost; seed \(seed)")
-        let differences = try bench.differences()
-        #expect(differences == [], "seed \(seed)")
-        let reader = try StoreReader(opening: bench.backupPath)
+        let reader = try expectWhole(bench, seed: seed)
         defer { reader.close() }
-        let problems = try HistoryProblems.find(in: reader)
-        #expect(problems == [], "seed \(seed)")
         print("killed \(kills) times, seed \(seed): \(sequences.last ?? 0) transactions; on the way \(sequences.dropLast())")
     }
 
@@ -120,15 +114,8 @@ struct KillTests {
             sleeper.waitUntilExit()
             #expect(sleeper.terminationStatus == 0, "start \(number)")
         }
-        let last = try start(configuration, "serve", "--once")
-        last.waitUntilExit()
-        #expect(last.terminationStatus == 0)
-        let differences = try bench.differences()
-        #expect(differences == [])
-        let reader = try StoreReader(opening: bench.backupPath)
-        defer { reader.close() }
-        let problems = try HistoryProblems.find(in: reader)
-        #expect(problems == [])
+        try runToEnd(configuration, "serve", "--once")
+        try expectWhole(bench).close()
         print("started two writers \(starts) times: \(refused) refused")
     }
 
@@ -147,7 +134,7 @@ struct KillTests {
         let configuration = try configure(bench)
         var killed = 0
         var runs = 0
-        // A scan that came through began with nothing left to do: something is done meanwhile, and what is known is forgotten.
+        // Something is done in between, so that a scan after one that came through has work.
         while killed < kills {
             let scan = try start(configuration, "doSmartScan")
             usleep(.random(in: 50_000...1_500_000, using: &generator))
@@ -161,15 +148,9 @@ struct KillTests {
             try mailbox.markRead(Array(try mailbox.items().filter { $0.type == .message && $0.unread != 0 }.map(\.id).prefix(3)))
             try #require(runs < 50 * kills, "seed \(seed)")
         }
-        let last = try start(configuration, "doSmartScan")
-        last.waitUntilExit()
-        #expect(last.terminationStatus == 0, "seed \(seed)")
-        let differences = try bench.differences()
-        #expect(differences == [], "seed \(seed)")
-        let reader = try StoreReader(opening: bench.backupPath)
+        try runToEnd(configuration, "doSmartScan", seed: seed)
+        let reader = try expectWhole(bench, seed: seed)
         defer { reader.close() }
-        let problems = try HistoryProblems.find(in: reader)
-        #expect(problems == [], "seed \(seed)")
         let accounts = try reader.accounts()
         #expect(accounts.count == 12)
         for account in accounts {
@@ -188,6 +169,10 @@ struct KillTests {
     }
 
     private func start(_ configuration: String, _ words: String..., listening: Bool = false) throws -> Process {
+        try start(configuration, words, listening: listening)
+    }
+
+    private func start(_ configuration: String, _ words: [String], listening: Bool = false) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
             .appendingPathComponent("zxbackup")
@@ -196,6 +181,22 @@ struct KillTests {
         process.standardError = listening ? Pipe() : FileHandle.nullDevice
         try process.run()
         return process
+    }
+
+    private func runToEnd(_ configuration: String, _ words: String..., seed: UInt64? = nil) throws {
+        let process = try start(configuration, words)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0, "seed \(seed.map(String.init) ?? "none")")
+    }
+
+    /// The backup is the server's, and no history is damaged or doubled. Returns its reader.
+    private func expectWhole(_ bench: Bench, seed: UInt64? = nil) throws -> StoreReader {
+        let differences = try bench.differences()
+        #expect(differences == [], "seed \(seed.map(String.init) ?? "none")")
+        let reader = try StoreReader(opening: bench.backupPath)
+        let problems = try HistoryProblems.find(in: reader)
+        #expect(problems == [], "seed \(seed.map(String.init) ?? "none")")
+        return reader
     }
 
     /// Waits until the journal has grown by a group of some size.

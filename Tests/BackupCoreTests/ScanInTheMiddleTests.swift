@@ -1,5 +1,6 @@
 import BackupStore
 import Foundation
+import LifeChecks
 import RedoLog
 import SystemPackage
 import Testing
@@ -83,20 +84,8 @@ struct ScanInTheMiddleTests {
             }
         }
 
-        /// States that say the same as the one before.
-        func doubled() throws -> [String] {
-            try read { store in
-                try store.accounts().flatMap { account in
-                    try store.items(account, .all).flatMap { item -> [String] in
-                        guard case .item(_, let id) = item.key else { return [] }
-                        let lines = try store.history(of: item.key).lines
-                        let states = lines.compactMap { ItemState(id: id, fields: $0.fields, blobs: $0.blobs)?.comparable }
-                        return zip(states, states.dropFirst()).enumerated().filter { $1.0 == $1.1 && lines[$0 + 1].kind == "scan" }
-                            .map { "\(item.key), state \($0.offset + 1)" }
-                    }
-                }
-            }
-        }
+        /// States of scans that say the same as the one before.
+        func doubled() throws -> [String] { try read { try HistoryProblems.repeated(in: $0, byKind: "scan") } }
     }
 
     @Test(

@@ -1,6 +1,7 @@
 import BackupStore
 import BackupStoreTesting
 import Foundation
+import LifeChecks
 import RedoLog
 import SandboxServer
 import SystemPackage
@@ -105,20 +106,8 @@ struct SmartScanTests {
         // Tags count too; none is there.
         #expect(statistics.checkedItems == items.count && statistics.newMetadata == 0, "\(statistics)")
         #expect(try followed.bench.differences() == [])
-        let problems = try followed.read { try histories($0) }
+        let problems = try followed.read { try HistoryProblems.repeated(in: $0) }
         #expect(problems == [])
-    }
-
-    /// States that say the same as the one before.
-    private func histories(_ reader: StoreReader) throws -> [String] {
-        try reader.accounts().flatMap { account in
-            try reader.items(account, .all).flatMap { item -> [String] in
-                guard case .item(_, let id) = item.key else { return [] }
-                let lines = try reader.history(of: item.key).lines
-                    .compactMap { ItemState(id: id, fields: $0.fields, blobs: $0.blobs)?.comparable }
-                return zip(lines, lines.dropFirst()).filter { $0 == $1 }.map { "\(item.key) twice: \($0)" }
-            }
-        }
     }
 
     @Test("What is written while a mailbox is looked at is told by the log: no state is doubled, none lost")
@@ -145,7 +134,7 @@ struct SmartScanTests {
                 let kinds = try reader.history(of: .item(account: followed.bench.alice.accountID, id: id)).lines.map(\.kind)
                 #expect(kinds == ["redolog", "redolog"], "item \(id)")
             }
-            #expect(try histories(reader) == [])
+            #expect(try HistoryProblems.repeated(in: reader) == [])
         }
     }
 
@@ -424,7 +413,7 @@ struct SmartScanTests {
         #expect(try bench.differences() == [])
         let reader = try StoreReader(opening: bench.backupPath)
         defer { reader.close() }
-        #expect(try histories(reader) == [])
+        #expect(try HistoryProblems.repeated(in: reader) == [])
         #expect(try reader.accounts().allSatisfy { try reader.marks($0) == [] })
     }
 
@@ -462,55 +451,4 @@ struct SmartScanTests {
 extension BackupEngine {
     /// The next look at the space is a new one.
     fileprivate func lastSpaceCheckForTests() throws { lastSpaceCheck = nil }
-}
-
-@Suite("Patterns of a crontab")
-struct CronPatternTests {
-    /// Seconds since the epoch of a local time.
-    private func second(_ year: Int32, _ month: Int32, _ day: Int32, _ hour: Int32, _ minute: Int32) -> Int64 {
-        var local = tm()
-        (local.tm_year, local.tm_mon, local.tm_mday, local.tm_hour, local.tm_min) = (year - 1900, month - 1, day, hour, minute)
-        local.tm_isdst = -1
-        return Int64(mktime(&local))
-    }
-
-    @Test(
-        "What they match",
-        arguments: [
-            ("0 4 * * *", (2026, 11, 26, 4, 0), true), ("0 4 * * *", (2026, 11, 26, 4, 1), false),
-            ("*/15 8-18 * * 1-5", (2026, 11, 26, 8, 45), true), ("*/15 8-18 * * 1-5", (2026, 11, 28, 8, 45), false),
-            ("5/20 * * * *", (2026, 1, 1, 0, 45), true), ("5/20 * * * *", (2026, 1, 1, 0, 40), false),
-            ("0 0 1,15 * *", (2026, 3, 15, 0, 0), true), ("0 0 1,15 * *", (2026, 3, 14, 0, 0), false),
-            ("0 0 13 * fri", (2026, 2, 13, 0, 0), true), ("0 0 13 * fri", (2026, 2, 20, 0, 0), true),
-            ("0 0 13 * fri", (2026, 4, 13, 0, 0), true), ("0 0 13 * fri", (2026, 4, 14, 0, 0), false),
-            ("0 4 * * 7", (2026, 11, 29, 4, 0), true), ("0 4 * DEC Sun", (2026, 11, 29, 4, 0), false),
-        ] as [(String, (Int32, Int32, Int32, Int32, Int32), Bool)])
-    func matches(text: String, time: (Int32, Int32, Int32, Int32, Int32), expected: Bool) throws {
-        let pattern = try #require(CronPattern(text))
-        #expect(pattern.matches(second(time.0, time.1, time.2, time.3, time.4)) == expected)
-    }
-
-    @Test(
-        "What is none",
-        arguments: ["", "0 4 * *", "0 4 * * * *", "60 4 * * *", "0 24 * * *", "0 4 0 * *", "0 4 * 13 *", "0 4 * * 8", "x * * * *",
-            "1-0 * * * *", "*/0 * * * *", "1, * * * *", "-1 * * * *", "1- * * * *", "/5 * * * *", "1/2/3 * * * *", "99999999999999999999 * * * *"])
-    func refused(text: String) { #expect(CronPattern(text) == nil) }
-
-    @Test("Due once, also after a long pause; never where the clock went back")
-    func due() throws {
-        let pattern = try #require(CronPattern("0 4 * * *"))
-        let four = second(2026, 11, 26, 4, 0)
-        #expect(!pattern.isDue(after: four - 61, at: four - 1))
-        #expect(pattern.isDue(after: four - 1, at: four) && pattern.isDue(after: four - 1, at: four + 59))
-        #expect(!pattern.isDue(after: four, at: four + 30) && !pattern.isDue(after: four, at: four + 3600))
-        #expect(pattern.isDue(after: four - 7200, at: four + 7200), "something took its time")
-        #expect(pattern.isDue(after: four - 90 * 86_400, at: four + 7200))
-        #expect(!pattern.isDue(after: four + 3600, at: four - 3600))
-    }
-
-    @Test("A property takes a pattern in its one spelling, and refuses what is none")
-    func property() throws {
-        #expect(try BackupProperty.smartScanSchedule.value(" 0   4 * * MON ") == "0 4 * * mon")
-        #expect(throws: CoreError.self) { try BackupProperty.smartScanSchedule.value("daily") }
-    }
 }

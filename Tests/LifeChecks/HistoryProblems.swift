@@ -1,3 +1,4 @@
+import BackupCore
 import BackupStore
 
 /// What must never be found in a history, whatever happened: damage, or a change twice or out of order.
@@ -18,5 +19,21 @@ public enum HistoryProblems {
             }
         }
         return found
+    }
+
+    /// States of items that say the same as the one before.
+    ///
+    /// - Parameter kind: only those that such a transaction wrote; nil = all.
+    public static func repeated(in reader: any StoreReading, byKind kind: String? = nil) throws -> [String] {
+        try reader.accounts().flatMap { account in
+            try reader.items(account, .all).flatMap { item -> [String] in
+                guard case .item(_, let id) = item.key else { return [] }
+                let states = try reader.history(of: item.key).lines.compactMap { line in
+                    ItemState(id: id, fields: line.fields, blobs: line.blobs).map { (state: $0.comparable, line: line) }
+                }
+                return zip(states, states.dropFirst()).filter { $0.state == $1.state && $1.line.kind == kind ?? $1.line.kind }
+                    .map { "\(item.key): line \($1.line.ordinal) says what the one before said" }
+            }
+        }
     }
 }

@@ -104,12 +104,11 @@ final class RecordedServer: MailSource, @unchecked Sendable {
     }
 
     func withMailbox<Result>(_ mailboxID: Int64, _ body: (any MailboxPicture) throws -> Result) throws -> Result? {
-        let beginning = begun.last
         if let view {
             guard let mailbox = view.mailboxes.first(where: { $0.id == mailboxID }), let row = mailbox.row else { return nil }
             return try body(RecordedPicture(row: row, mailbox: mailbox))
         }
-        guard let beginning, beginning.row.id == mailboxID, shown.insert(mailboxID).inserted else { return nil }
+        guard let beginning = begun.last, beginning.row.id == mailboxID, shown.insert(mailboxID).inserted else { return nil }
         let mailbox = RecordedLife.Mailbox(
             id: mailboxID, accountID: beginning.row.accountID, lastChange: beginning.items.map(\.modMetadata).max() ?? 0,
             items: beginning.items, tags: beginning.tags)

@@ -87,3 +87,20 @@ extension MailSource {
         try withMailbox(mailboxID) { try $0.forEachElement(body) }
     }
 }
+
+extension [ItemRow] {
+    /// Folders, parents before what they hold; what hangs on nothing is of the mailbox all the same, and comes last.
+    package var parentsFirst: [ItemRow] {
+        var byParent: [Int64: [ItemRow]] = [:]
+        var result: [ItemRow] = []
+        for row in self {
+            if row.folderID == row.id { result.append(row) } else { byParent[row.folderID ?? 0, default: []].append(row) }
+        }
+        var next = 0
+        while next < result.count {
+            result += byParent.removeValue(forKey: result[next].id) ?? []
+            next += 1
+        }
+        return result + byParent.sorted { $0.key < $1.key }.flatMap(\.value)
+    }
+}

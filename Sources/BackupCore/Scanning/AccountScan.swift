@@ -19,7 +19,7 @@ extension BackupEngine {
         account nameOrID: String, deep: Bool = false, confirmingDeletions: Bool = false, stop: @escaping () -> Bool = { false },
         progress: @escaping (ScanStatistics) -> Void = { _ in }
     ) throws -> ScanStatistics {
-        let request = ScanRequest(isDeep: deep, confirmsDeletions: confirmingDeletions)
+        let request = MailboxScan.Request(isDeep: deep, confirmsDeletions: confirmingDeletions)
         return try scanner.scan(nameOrID, request) { statistics in
             if stop() {
                 throw CoreError(
@@ -31,13 +31,6 @@ extension BackupEngine {
     }
 }
 
-/// How a mailbox is to be scanned.
-struct ScanRequest {
-    var reach = MailboxScan.Reach.whole
-    var isDeep = false
-    var confirmsDeletions = false
-}
-
 extension RealTimeScanner {
     /// How often the log is waited for, a tenth of a second each, before a server that is ahead of it is an error.
     private static let patience = 100
@@ -46,7 +39,7 @@ extension RealTimeScanner {
 
     /// Scans an account; `look` is called between transactions and items, and may throw.
     func scan(
-        _ nameOrID: String, _ request: ScanRequest, _ look: @escaping (ScanStatistics) throws -> Void
+        _ nameOrID: String, _ request: MailboxScan.Request, _ look: @escaping (ScanStatistics) throws -> Void
     ) throws -> ScanStatistics {
         try refuseWithoutInventory("scanning account \(nameOrID)")
         let wanted = nameOrID.lowercased()
@@ -81,7 +74,7 @@ extension RealTimeScanner {
     /// The picture is taken first, and the log followed until it has told of all that is in it: what differs then is what the log
     /// does not tell.
     func compare(
-        _ row: MailboxRow, _ entry: AccountEntry, _ request: ScanRequest, _ look: @escaping (ScanStatistics) throws -> Void
+        _ row: MailboxRow, _ entry: AccountEntry, _ request: MailboxScan.Request, _ look: @escaping (ScanStatistics) throws -> Void
     ) throws -> ScanStatistics {
         guard !isUntold(row), let before = mailboxes.known(account: entry.id) else {
             refused.remove(row.id)  // It may be readable now.
@@ -101,9 +94,7 @@ extension RealTimeScanner {
             var life = known.life
             life.scannedLog = place
             var scan = MailboxScan(source: source, store: store, account: entry, time: WallClock.milliseconds, isFirst: false)
-            scan.reach = request.reach
-            scan.isDeep = request.isDeep
-            scan.confirmsDeletions = request.confirmsDeletions
+            scan.request = request
             scan.progress = look
             let (scanned, statistics) = try scan.run(picture, life: life, position: try position())
             mailboxes.adopt(scanned, lastChange: max(known.lastChange, scanned.scannedChange ?? 0))

@@ -5,6 +5,15 @@ struct MailboxScan {
     /// More than so many items, and more than this share of an account, are not believed to be gone at once (R15).
     private static let (manyItems, largeShare) = (100, 0.2)
 
+    /// How a mailbox is to be scanned.
+    struct Request {
+        var reach = Reach.whole
+        /// Whether contents that the backup has are compared with the server's, too.
+        var isDeep = false
+        /// Whether presumed deletions of what the server has no more become certain (R15).
+        var confirmsDeletions = false
+    }
+
     /// Which rows are read whole.
     enum Reach {
         /// All.
@@ -20,11 +29,7 @@ struct MailboxScan {
     let time: Int64
     /// Whether the life has never been scanned. A later scan finds nothing else uncommitted.
     let isFirst: Bool
-    var reach = Reach.whole
-    /// Whether presumed deletions of what the server has no more become certain (R15).
-    var confirmsDeletions = false
-    /// Whether contents that the backup has are compared with the server's, too.
-    var isDeep = false
+    var request = Request()
     /// Called for each item with the figures so far; what it throws ends the scan.
     var progress: (ScanStatistics) throws -> Void = { _ in }
 
@@ -42,7 +47,7 @@ struct MailboxScan {
         let hadPresumed = try store.marks(account.id).contains { ScanMark.vanished.matches($0) }
         let tags = try picture.tags()
         let standing = try MailboxStanding(
-            of: picture, tags: tags, to: life, in: store, listsPresumed: hadPresumed || confirmsDeletions
+            of: picture, tags: tags, to: life, in: store, listsPresumed: hadPresumed || request.confirmsDeletions
         ) { try progress(statistics) }
         guard standing.hasRoot else {
             throw CoreError(
@@ -61,10 +66,10 @@ struct MailboxScan {
         }
 
         for state in tags.map(ItemState.init(tag:)) where try differs(state, life) { try write(state) }
-        let wanted = reach == .whole ? nil : standing.changed + standing.inTurn
-        if reach == .changed { statistics.lookedAgain = standing.inTurn.count }
+        let wanted = request.reach == .whole ? nil : standing.changed + standing.inTurn
+        if request.reach == .changed { statistics.lookedAgain = standing.inTurn.count }
         statistics.checkedItems = wanted.map { standing.count - $0.count } ?? tags.count
-        let contents = ContentScan(source: source, store: store, account: account, mailboxID: life.mailboxID, isDeep: isDeep)
+        let contents = ContentScan(source: source, store: store, account: account, mailboxID: life.mailboxID, isDeep: request.isDeep)
         try picture.items(in: .mailbox, wanted) { row, revisions in
             try progress(statistics)
             statistics.checkedItems += 1
@@ -75,7 +80,7 @@ struct MailboxScan {
 
         let isMuch =
             standing.vanished.count > Self.manyItems && Double(standing.vanished.count) > Double(standing.alive) * Self.largeShare
-        let isPresumed = !isFirst && !confirmsDeletions && isMuch
+        let isPresumed = !isFirst && !request.confirmsDeletions && isMuch
         func end(_ state: ItemState, inDumpster: Bool) throws {
             var state = state
             if state.deleted { statistics.confirmedDeletions += 1 } else { statistics.deletedItems += 1 }
@@ -85,7 +90,7 @@ struct MailboxScan {
             if isPresumed { statistics.presumedDeletions += 1 }
             try write(state)
         }
-        let ended = standing.vanished + (confirmsDeletions ? standing.presumed : [])
+        let ended = standing.vanished + (request.confirmsDeletions ? standing.presumed : [])
         let dumpster = try ended.isEmpty ? [] : ids(in: .dumpster, of: picture)
         for id in ended where !dumpster.contains(id) {
             if let state = try store.item(account.id, id).flatMap(ItemState.init(indexed:)) { try end(state, inDumpster: false) }
@@ -108,14 +113,14 @@ struct MailboxScan {
         var life = life
         life.scannedChange = max(life.scannedChange ?? 0, picture.change)
         life.scannedTime = time
-        life.lookedAt = reach == .whole ? nil : standing.lookedAt
+        life.lookedAt = request.reach == .whole ? nil : standing.lookedAt
         life.tracksImap = picture.row.trackingImap
         life.comment = picture.row.comment
         life.version = picture.row.version
         life.sections = Dictionary(try picture.sections().map { ($0.name, $0.text) }, uniquingKeysWith: { $1 })
         var marks: [Mark] = []
         if statistics.skippedItems > 0 { marks.append(ScanMark.unreadable.mark(statistics.skippedItems, time)) }
-        let presumed = (isPresumed ? standing.vanished.count : 0) + (confirmsDeletions ? 0 : standing.presumed.count)
+        let presumed = (isPresumed ? standing.vanished.count : 0) + (request.confirmsDeletions ? 0 : standing.presumed.count)
         if presumed > 0 { marks.append(ScanMark.vanished.mark(presumed, time)) }
         try transaction.end(NewState(key: .mailbox(account.id), fields: life.fields), marks: marks)
         return (life, statistics)
@@ -149,7 +154,7 @@ struct MailboxScan {
         state.blob = try content(row, known, "item \(row.id)") { doubts.append("content: \($0)") }
         for revision in revisions {
             let known = before?.revisions.first { $0.row == revision }
-            if let known, !isDeep, known.blob != nil || revision.blobDigest == nil {
+            if let known, !request.isDeep, known.blob != nil || revision.blobDigest == nil {
                 state.revisions.append(known)
                 continue
             }

@@ -111,7 +111,7 @@ extension RealTimeScanner {
                 statistics.unchangedAccounts = 1
                 return statistics
             }
-            return try compare(row, account, ScanRequest(reach: reach, isDeep: options.deep), look)
+            return try compare(row, account, MailboxScan.Request(reach: reach, isDeep: options.deep), look)
         } catch where error.concernsOneAccount && !error.endsSmartScan {
             let reason = "the mailbox could not be compared with the server: \(error)"
             if let known = mailboxes.known(account: account.id) { try mark(account: known.life, reason) }

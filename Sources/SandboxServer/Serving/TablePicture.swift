@@ -44,9 +44,7 @@ struct TablePicture: MailboxPicture {
             }
             return
         }
-        for folder in Self.parentsFirst(try table.items(mailbox: row.id, where: "type IN (1, 2, 13)", in: database)) {
-            try body(folder, [])
-        }
+        for folder in try table.items(mailbox: row.id, where: "type IN (1, 2, 13)", in: database).parentsFirst { try body(folder, []) }
         for condition in ["type = 4", "type NOT IN (1, 2, 4, 13)"] {
             try table.forEach(mailbox: row.id, where: condition, in: database) { try body($0, try revisions(of: $0)) }
         }
@@ -61,18 +59,6 @@ struct TablePicture: MailboxPicture {
         let rows = try Row.fetchAll(
             database, sql: "SELECT section, metadata FROM mailbox_metadata WHERE mailbox_id = ? ORDER BY section", arguments: [row.id])
         return rows.map { ($0[0], $0[1] ?? "") }
-    }
-
-    private static func parentsFirst(_ folders: [ItemRow]) -> [ItemRow] {
-        var byParent: [Int64: [ItemRow]] = [:]
-        for folder in folders where folder.folderID != folder.id { byParent[folder.folderID ?? 0, default: []].append(folder) }
-        var result = folders.filter { $0.folderID == $0.id }
-        var next = 0
-        while next < result.count {
-            result += byParent[result[next].id] ?? []
-            next += 1
-        }
-        return result
     }
 }
 

@@ -86,7 +86,9 @@ private struct MailboxReading: MailboxPicture {
     func items(in part: MailboxPart, _ ids: [Int64]?, _ body: (ItemRow, [RevisionRow]) throws -> Void) throws {
         if let ids { return try items(in: part, ids: ids, body) }
         guard part == .mailbox else { return try forEachItem(in: part) { try body($0, []) } }
-        try folders().forEach { try body($0, []) }
+        var folders: [ItemRow] = []
+        try forEachItem("type IN (1, 2, 13)") { folders.append($0) }
+        for folder in folders.parentsFirst { try body(folder, []) }
         try forEachItem("type = 4") { try body($0, []) }
         try forEachDocument(body)
         try forEachItem("type NOT IN (1, 2, 4, 8, 13, 14)") { try body($0, []) }
@@ -101,22 +103,6 @@ private struct MailboxReading: MailboxPicture {
             }
             try handOut(documents, body)
         }
-    }
-
-    /// Folders, search folders and mountpoints, parents before what they hold.
-    private func folders() throws -> [ItemRow] {
-        var byParent: [Int64: [ItemRow]] = [:]
-        var result: [ItemRow] = []
-        try forEachItem("type IN (1, 2, 13)") { item in
-            if item.folderID == item.id { result.append(item) } else { byParent[item.folderID ?? 0, default: []].append(item) }
-        }
-        var next = 0
-        while next < result.count {
-            result += byParent.removeValue(forKey: result[next].id) ?? []
-            next += 1
-        }
-        // What hangs on nothing is of the mailbox all the same.
-        return result + byParent.sorted { $0.key < $1.key }.flatMap(\.value)
     }
 
     private func forEachItem(

@@ -3,13 +3,6 @@ import BackupStore
 
 /// `doAccountScan`: one account, compared whole with the server.
 enum DoAccountScan: ServiceCommand {
-    static func runAlone(_ invocation: Invocation, _ configuration: Configuration, _ console: Console) throws -> CommandStatus {
-        StopRequest.install()
-        return try configuration.withEngine(invocation.backupPath(configuration)) {
-            try run(invocation, in: $0, configuration, console)
-        }
-    }
-
     static func run(
         _ invocation: Invocation, in engine: BackupEngine, _ configuration: Configuration, _ console: Console
     ) throws -> CommandStatus {

@@ -18,6 +18,14 @@ extension ServiceCommand {
         let configuration = try invocation.configuration()
         return try ServiceClient.run(invocation, configuration, console) ?? runAlone(invocation, configuration, console)
     }
+
+    /// With an engine of its own, until it is done or told to stop.
+    static func runAlone(_ invocation: Invocation, _ configuration: Configuration, _ console: Console) throws -> CommandStatus {
+        StopRequest.install()
+        return try configuration.withEngine(invocation.backupPath(configuration)) {
+            try run(invocation, in: $0, configuration, console)
+        }
+    }
 }
 
 extension Configuration {
