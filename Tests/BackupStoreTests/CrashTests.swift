@@ -276,6 +276,37 @@ struct CrashTests {
         #expect(history.lines.count == 1 && history.damage.isEmpty, "\(failed): \(history)")
     }
 
+    @Test(
+        "R3, R5: a group whose sync failed is in no history and no index before it is durable, wherever the next process dies",
+        arguments: [true, false])
+    func failedGroupOfAnEarlierProcess(reliableSyncfs: Bool) throws {
+        var (call, isOver) = (0, false)
+        while !isOver {
+            call += 1
+            let store = try StoreOnDisk(reliableSyncfs: reliableSyncfs)
+            let first = try store.open()
+            store.disk.failing = { $0.hasPrefix("sync") && $0.contains("journal/segment") ? .ioError : nil }
+            try first.append(message(257, time: 1, change: 1, position: "one"))
+            #expect(throws: StoreError.self) { try first.commit() }
+            store.disk.failing = nil
+            store.crash(first, .everything)  // The process ends, the machine does not.
+
+            store.disk.faults = [SimulatedFault(call: store.disk.calls + call, error: nil)]
+            do {
+                try store.open().abandon()
+                isOver = true
+            } catch {}  // The power failed.
+            store.disk = store.disk.afterCrash(.synced)
+            let third = try store.open()
+            try third.append(message(257, time: 2, change: 2, position: "two"))
+            try third.commit()
+            let history = try third.history(of: .item(account: account, id: 257))
+            #expect(history.damage.isEmpty && history.lines.count == Int(third.lastSequence), "call \(call): \(history)")
+            third.abandon()
+        }
+        #expect(call > 20)
+    }
+
     @Test("R1, R3, R5, R6: a crash that loses all that was not synced loses nothing committed")
     func loseUnsynced() throws {
         var call = 1

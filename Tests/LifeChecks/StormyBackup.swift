@@ -70,7 +70,13 @@ final class StormyBackup {
         while true {
             do {
                 try body(try opened())
-                if let fault = disk.faults.first, disk.calls >= fault.call { brew(after: 1) }  // It carried on.
+                guard let fault = disk.faults.first, disk.calls >= fault.call else { return }
+                if disk.isDead {  // The work was done, what came after it was not: the path recovers from that, too.
+                    stop()
+                    crashes += 1
+                    try fallOver(at: fault.call)
+                }
+                brew(after: 1)
                 return
             } catch {
                 tries += 1

@@ -76,6 +76,9 @@ struct JournalFolder<Files: FileSystem> {
         }
     }
 
+    /// Takes the newest segment out, once its file is removed.
+    mutating func forget(_ name: SegmentName) { segments.removeAll { $0.name == name } }
+
     /// Where the segment ends by what is known beyond it; nil for the newest.
     func limit(ofSegmentAt index: Int) -> Int64? {
         if let abandoned, abandoned.name == segments[index].name { return abandoned.end }

@@ -16,13 +16,21 @@ extension FileStoreWriter {
     ) throws -> Opened {
         var recovery = try Recovery(
             files, path, identity, isCopy: isCopy, rewrites: reopening?.reason == .sync, abandoned: reopening?.abandoned)
+        // R3: what histories and index take over is durable in the journal before.
+        if let stillborn = recovery.scan.stillborn {
+            try files.removeIfThere(path.segment(stillborn))
+            recovery.journal.forget(stillborn)
+        }
+        let carried = try reopening == nil ? carryLastGroup(files, path, identity, options, recovery) : nil
         try recovery.recoverHistories()
         let index = try openIndex(files, path, &recovery, identity)
         let lastSequence = max(recovery.lastSequence, try index.sequence())
         let position = try index.meta("position")
-        let segment = try beginSegment(
-            files, path, identity, options, recovery, lastSequence: lastSequence, position: position,
-            provesLastGroup: reopening != nil)
+        let segment =
+            try carried
+            ?? beginSegment(
+                files, path, identity, options, recovery, lastSequence: lastSequence, position: position,
+                isNew: reopening != nil)
         if isCopy { try recovery.writeCuts(number: segment.name.number) }
         let committed = Committed(
             sequence: lastSequence, position: position, checkpoint: recovery.checkpoint?.sequence ?? recovery.floor)
@@ -62,55 +70,62 @@ extension FileStoreWriter {
         return index
     }
 
-    /// Begins the segment that this writer appends to and cuts the one before it where it ends.
+    /// Begins a segment with the journal's last group, if that ends the journal.
+    ///
+    /// The group was whole but its sync may have failed, in a process that is gone: what is read now may be the page cache alone
+    /// (R10). It is written again; all groups before it were synced before it was begun.
+    private static func carryLastGroup(
+        _ files: Files, _ path: BackupPath, _ identity: StoreIdentity, _ options: StoreOptions, _ recovery: Recovery<Files>
+    ) throws -> SegmentWriter<Files>? {
+        guard let place = recovery.scan.lastSegment, place == recovery.journal.segments.count - 1,
+            let group = recovery.scan.lastGroup, group.end == recovery.scan.end
+        else { return nil }
+        let segment = recovery.journal.segments[place]
+        var first: UInt64?
+        try segment.records(of: group) { record in
+            if first == nil, case .begin(let header) = record { first = header.sequence }
+        }
+        let header = SegmentHeader(
+            storeID: identity.storeID, firstSequence: first ?? group.lastSequence, previousEnd: group.start,
+            // What the segments before it say of the position is read before it.
+            position: recovery.checkpoint?.position ?? segment.header?.position, time: options.now())
+        return try begin(files, path, options, recovery) { name in
+            try SegmentWriter(
+                name, header: header, files, path, carrying: { try segment.payloads(of: group, $0) },
+                lastSequence: group.lastSequence)
+        }
+    }
+
+    /// Begins the segment that this writer appends to; the empty one that is there, unless `isNew`.
     private static func beginSegment(
         _ files: Files, _ path: BackupPath, _ identity: StoreIdentity, _ options: StoreOptions, _ recovery: Recovery<Files>,
-        lastSequence: UInt64, position: String?, provesLastGroup: Bool
+        lastSequence: UInt64, position: String?, isNew: Bool
     ) throws -> SegmentWriter<Files> {
-        let segments = recovery.journal.segments.filter { $0.name != recovery.scan.stillborn }
-        if let stillborn = recovery.scan.stillborn { try files.removeIfThere(path.segment(stillborn)) }
-        let newest = segments.last
+        let newest = recovery.journal.segments.last
         let end = recovery.scan.end
         if let newest, let header = newest.header, end == newest.start, newest.size == end,
-            header.firstSequence == lastSequence + 1, !provesLastGroup
+            header.firstSequence == lastSequence + 1, !isNew
         {
             return try SegmentWriter(emptySegment: newest.name, start: newest.start, files, path)
         }
-        // The last group was whole but its sync may have failed, in a process that is gone: what is read now may be the page
-        // cache alone (R10). It is written again; all groups before it were synced before it was begun.
-        let carried: (segment: SegmentReader<Files>, group: JournalGroup)? =
-            if !provesLastGroup, let place = recovery.scan.lastSegment, place == segments.count - 1,
-                let group = recovery.scan.lastGroup, group.end == end
-            { (segments[place], group) } else { nil }
-        var firstSequence = lastSequence + 1
-        if let carried {
-            var first: UInt64?
-            try carried.segment.records(of: carried.group) { record in
-                if first == nil, case .begin(let header) = record { first = header.sequence }
-            }
-            firstSequence = first ?? firstSequence
-        }
-        let name = SegmentName(number: (newest?.name.number ?? 0) + 1, salt: options.salt())
-        let previousEnd = carried?.group.start ?? end
         let header = SegmentHeader(
-            storeID: identity.storeID, firstSequence: firstSequence, previousEnd: previousEnd, position: position,
-            time: options.now())
-        let writer: SegmentWriter<Files>
-        if let carried {
-            writer = try SegmentWriter(
-                name, header: header, files, path,
-                carrying: { body in
-                    try carried.segment.payloads(of: carried.group, body)
-                }, lastSequence: carried.group.lastSequence)
-        } else {
-            writer = try SegmentWriter(name, header: header, files, path)
-        }
-        if let newest, newest.size > end {
+            storeID: identity.storeID, firstSequence: lastSequence + 1, previousEnd: end, position: position, time: options.now())
+        return try begin(files, path, options, recovery) { try SegmentWriter($0, header: header, files, path) }
+    }
+
+    /// Begins the next segment and cuts the one before it where it ends.
+    private static func begin(
+        _ files: Files, _ path: BackupPath, _ options: StoreOptions, _ recovery: Recovery<Files>,
+        _ make: (SegmentName) throws -> SegmentWriter<Files>
+    ) throws -> SegmentWriter<Files> {
+        let newest = recovery.journal.segments.last
+        let writer = try make(SegmentName(number: (newest?.name.number ?? 0) + 1, salt: options.salt()))
+        if let newest, newest.size > recovery.scan.end {
             // The new segment's header says the same; the file only follows (R6). A group that was carried over stays in the old
             // one too: a copy that listed the folder before the new one was there must find it (R7).
             let file = try files.open(path.segment(newest.name), .update)
             defer { file.close() }
-            try file.truncate(to: end)
+            try file.truncate(to: recovery.scan.end)
         }
         return writer
     }
