@@ -219,6 +219,51 @@ struct JournalTests {
         #expect(try store.open().history(of: .item(account: account, id: 1)).lines.count == 1, "durable by the checkpoint")
     }
 
+    @Test("R6: a segment that a crash left without a header is no damage beside the one that took its number", arguments: [0, 1] as [UInt64])
+    func leftover(salt: UInt64) throws {
+        let store = try StoreOnDisk()
+        var writer = try store.open()
+        try writer.append(message(1, time: 1, change: 1, position: "one"))
+        try writer.commit()
+        let newest = try #require(SegmentName(String(store.newestSegment.dropFirst("journal/".count))))
+        writer.abandon()
+        // Before the other in the order of names, or behind it.
+        let name = "journal/\(SegmentName(number: newest.number, salt: salt == 0 ? 1 : .max))"
+        store.disk.place(name, [UInt8](repeating: 0, count: 304))
+        let check = try FileStoreCheck(of: store.path, files: store.disk).run()
+        #expect(check.findings.allSatisfy { $0.severity == .note } && check.findings.contains { $0.file == name }, "\(check.findings)")
+        let reader = try store.reader()
+        #expect(try reader.history(of: .item(account: account, id: 1)).lines.count == 1)
+        reader.close()
+        writer = try store.open()
+        #expect(writer.recovery.findings.isEmpty && writer.lastSequence == 1 && writer.position == "one")
+        #expect(store.files(name).isEmpty)
+        try writer.close()
+    }
+
+    @Test("R10: a segment whose first sync failed in another process is written again before it is used")
+    func unsyncedHeader() throws {
+        let store = try StoreOnDisk()
+        let first = try store.open()
+        try first.append(message(1, time: 1, change: 1))
+        try first.commit()
+        let current = store.newestSegment
+        store.disk.failing = { $0.hasPrefix("sync journal/segment") && !$0.hasSuffix(current) ? .ioError : nil }
+        #expect(throws: StoreError.self) { try first.checkpoint() }
+        store.disk.failing = nil
+        store.crash(first, .everything)  // The process ends, the machine does not.
+        #expect(store.newestSegment != current)
+        let second = try store.open()
+        try second.append(message(2, time: 2, change: 2))
+        try second.commit()
+        store.crash(second)
+        let check = try FileStoreCheck(of: store.path, files: store.disk).run()
+        #expect(check.findings.allSatisfy { $0.severity == .note }, "\(check.findings)")
+        let third = try store.open()
+        #expect(third.lastSequence == 2 && third.recovery.findings.isEmpty)
+        try third.close()
+    }
+
     @Test("R10: any errno at any call of a run loses nothing that was acknowledged", arguments: [Errno.ioError, .noSpace])
     func errnoAnywhere(error: Errno) throws {
         for call in stride(from: 60, to: 190, by: 3) {

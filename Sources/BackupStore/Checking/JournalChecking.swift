@@ -11,10 +11,12 @@ extension CheckRun {
         let scan = try journal.scan(fromSegment: 0, floor: 0)
         for damage in journal.damage where !damage.file.hasPrefix("journal/checkpoint-") { findJournal(damage) }
         for damage in scan.damage where damage.file != scan.stillborn.map({ "journal/\($0)" }) { findJournal(damage) }
-        if let stillborn = scan.stillborn, !isCopy, !(try namesSegment(stillborn.number)) {
+        var unused = journal.leftovers
+        if let stillborn = scan.stillborn, !isCopy, !(try namesSegment(stillborn.number)) { unused.append(stillborn) }
+        for name in unused {
             find(
                 CheckFinding(
-                    .journalTorn, .note, file: "journal/\(stillborn)", "the segment was begun and never used",
+                    .journalTorn, .note, file: "journal/\(name)", "the segment was begun and never used",
                     remedy: "The next writer removes it"))
         }
         try checkOrder(isWhole: scan.damage.isEmpty && journal.damage.isEmpty)

@@ -37,6 +37,8 @@ struct JournalFolder<Files: FileSystem> {
     private(set) var checkpoints: [Checkpoint] = []
     /// Checkpoint files that cannot be read, and gaps in the segments' numbers.
     private(set) var damage: [Damage] = []
+    /// Segments whose making a crash cut off, and whose removal another one took back: others have their numbers.
+    private(set) var leftovers: [SegmentName] = []
     /// What a writer that lives on knows of the segment that it abandoned: where its last acknowledged group ends (R10).
     var abandoned: (name: SegmentName, end: Int64)?
 
@@ -69,6 +71,9 @@ struct JournalFolder<Files: FileSystem> {
                 continue  // Removed between the listing and now: it was older than journalKeepDays.
             }
         }
+        let begun = Set(segments.filter { $0.header != nil }.map(\.name.number))
+        leftovers = segments.filter { $0.header == nil && begun.contains($0.name.number) }.map(\.name)
+        segments.removeAll { leftovers.contains($0.name) }
         for (before, after) in zip(segments, segments.dropFirst()) where after.name.number > before.name.number + 1 {
             let count = after.name.number - before.name.number - 1
             damage.append(

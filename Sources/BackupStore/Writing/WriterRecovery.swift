@@ -17,6 +17,7 @@ extension FileStoreWriter {
         var recovery = try Recovery(
             files, path, identity, isCopy: isCopy, rewrites: reopening?.reason == .sync, abandoned: reopening?.abandoned)
         // R3: what histories and index take over is durable in the journal before.
+        for name in recovery.journal.leftovers { try files.removeIfThere(path.segment(name)) }
         if let stillborn = recovery.scan.stillborn {
             try files.removeIfThere(path.segment(stillborn))
             recovery.journal.forget(stillborn)
