@@ -3,7 +3,7 @@
 # The data sets beside the project, or those among the tests' fixtures.
 DATASET ?= Tests/BackupCoreTests/Fixtures/small
 
-.PHONY: demo test conformance testbed kill lives storms copies torture faults flips fuzz build release packages clean
+.PHONY: demo test conformance testbed kill lives storms purges copies torture faults flips fuzz build release packages clean
 
 ## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
 demo: packages
@@ -38,6 +38,11 @@ lives: packages
 LIVES ?= 1000
 storms: packages
 	@swift run -c release --quiet Lives storms $(LIVES)
+
+## purges: SCHEDULES seeded schedules of purges, scans, restores, crashes, and clocks that jump
+SCHEDULES ?= 1000
+purges: packages
+	@swift run -c release --quiet Lives purges $(SCHEDULES)
 
 ## copies: COPIES copies by rsync of a backup path at work, and each once more on top
 COPIES ?= 200

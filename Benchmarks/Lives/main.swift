@@ -2,6 +2,7 @@
 //
 //     make lives N=1000          (swift run -c release Lives [lives = 100] [first seed = 1])
 //     make storms LIVES=1000     (swift run -c release Lives storms [lives = 100] [first seed = 1]): in bad weather (StormCheck)
+//     make purges SCHEDULES=1000 (swift run -c release Lives purges [schedules = 100] [first seed = 1]): with purges (PurgeCheck)
 //
 // As many lives at a time as there are processors, in memory where there is a file system for that: the power failures of storms
 // are a simulated disk's.
@@ -11,10 +12,10 @@ import LifeChecks
 import Synchronization
 import SystemPackage
 
-let storms = CommandLine.arguments.dropFirst().first == "storms"
-let numbers = CommandLine.arguments.dropFirst(storms ? 2 : 1).map { UInt64($0) ?? 0 }
+let kind = CommandLine.arguments.dropFirst().first { ["storms", "purges"].contains($0) }
+let numbers = CommandLine.arguments.dropFirst(kind == nil ? 1 : 2).map { UInt64($0) ?? 0 }
 guard !numbers.contains(0) else {
-    print("usage: Lives [storms] [LIVES [FIRST SEED]]")
+    print("usage: Lives [storms|purges] [LIVES [FIRST SEED]]")
     exit(2)
 }
 let count = numbers.first ?? 100
@@ -51,7 +52,27 @@ func live<Outcome: Sendable>(
 }
 
 let problems: [String]
-if storms {
+if kind == "purges" {
+    let outcome = live(PurgeCheck.Outcome()) { seed, folder in
+        var outcome = PurgeCheck.Outcome()
+        do {
+            outcome = try PurgeCheck(seed: seed).run(in: folder)
+        } catch {
+            outcome.broken = ["seed \(seed): \(error)"]
+        }
+        outcome.broken.forEach { print($0) }
+        return outcome
+    } adding: {
+        $0 += $1
+    } saying: {
+        "\($0.purged) items purged"
+    }
+    problems = outcome.broken.filter { !$0.hasPrefix("    ") }
+    print(
+        "purges: \(count) schedules, \(outcome.purges) purges, \(outcome.purged) items and \(outcome.accounts) accounts purged, "
+            + "\(outcome.crashes) crashes, \(outcome.jumps) jumps of the clock; \(outcome.contents) contents read, "
+            + "\(problems.count) invariants broken")
+} else if kind == "storms" {
     let outcome = live(StormCheck.Outcome()) { seed, folder in
         var outcome = StormCheck.Outcome()
         do {

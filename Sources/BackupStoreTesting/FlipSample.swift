@@ -80,7 +80,7 @@ final class FlipSample {
                     NewState(key: .directory(.domains, "domain-1"), fields: ["type": "domain", "round": .int(Int64(round))])
                 ]))
         try writer.commit()
-        if round == 1 { _ = try writer.removeHistories([.item(account: account, id: 300)], time: 1_795_577_300_000) }
+        if round == 1 { _ = try writer.removeHistories([.item(account: account, id: 300)], with: .purge(1_795_577_300_000)) }
         try writer.close()
     }
 

@@ -307,6 +307,20 @@ public final class SimulatedFileSystem: FileSystem, @unchecked Sendable {
         }
     }
 
+    /// Removes an empty folder.
+    public func removeFolder(_ path: FilePath) throws {
+        let text = describe(path)
+        try call("rmdir \(text)") {
+            var names = Self.names(text)
+            guard let name = names.popLast(), let folder = node(names), let removed = folder.entries[name] else {
+                throw Errno.noSuchFileOrDirectory
+            }
+            guard removed.isFolder else { throw Errno.notDirectory }
+            guard removed.entries.isEmpty else { throw Errno.directoryNotEmpty }
+            folder.entries[name] = nil
+        }
+    }
+
     /// Names in a folder.
     public func list(_ path: FilePath) throws -> [FolderEntry] {
         let text = describe(path)

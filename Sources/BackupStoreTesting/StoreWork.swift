@@ -33,6 +33,7 @@ final class StoreWork {
         options.checkpointBytes = generator.once(in: 3) ? 4 << 10 : 64 << 20
         let clock = disk.clock
         options.now = { clock.now }
+        options.sinceBoot = { clock.sinceBoot }
     }
 
     /// Works until done or until the power fails.
@@ -184,10 +185,11 @@ final class StoreWork {
         let key = HistoryKey.item(account: Self.accounts[0], id: Int64.random(in: 1...8, using: &generator))
         steps.append("purge \(key)")
         model.transactions.append(StoreModel.Transaction(removals: [key]))
-        let blobs = try writer.removeHistories([key], time: 1)
+        try writer.removeHistories([key], with: .purge(1))
         // Acknowledged when the removal returned.
         if Int(writer.lastSequence) == model.transactions.count { model.acknowledged = model.transactions.count }
-        _ = try writer.expireBlobs(blobs, day: "2026-11-25")
-        if generator.once(in: 2) { try writer.emptyExpired(day: "2026-11-25") }
+        _ = try writer.expireReleasedBlobs()
+        if generator.once(in: 2) { try writer.emptyExpired(day: "0") }
+        if generator.once(in: 4) { try writer.removePurgedAccounts() }
     }
 }

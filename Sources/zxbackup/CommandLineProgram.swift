@@ -104,6 +104,9 @@ func commandType(_ name: String) -> (any Command.Type)? {
     case "getMap": GetMap.self
     case "doAccountScan": DoAccountScan.self
     case "doSmartScan": DoSmartScan.self
+    case "doPurge": DoPurge.self
+    case "legalHold": LegalHold.self
+    case "scheduler": Scheduler.self
     case "status": Status.self
     case "doctor": Doctor.self
     case "completion": Completion.self

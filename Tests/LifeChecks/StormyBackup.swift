@@ -59,11 +59,36 @@ final class StormyBackup {
         }
     }
 
+    /// Does something, however often that takes a new process.
+    func work(_ body: (BackupEngine) throws -> Void) throws { try attempt(body) }
+
+    /// The clocks of the backup's machine.
+    var clock: SimulatedClock { disk.clock }
+
+    /// What the check of the path finds.
+    func check() throws -> [CheckFinding] { try FileStoreCheck(of: path, files: disk).run().findings }
+
+    /// Files whose path below the backup path begins so.
+    func files(_ prefix: String) -> [String] { disk.contents().keys.filter { $0.hasPrefix(prefix) } }
+
+    /// Looks at what is there, while the weather holds its breath.
+    func look<Result>(_ body: (FileStoreReader<SimulatedFileSystem>) throws -> Result) throws -> Result {
+        let (faults, calls) = (disk.faults, disk.calls)
+        disk.faults = []
+        defer { disk.faults = faults.map { SimulatedFault(call: $0.call + disk.calls - calls, error: $0.error, tornBytes: $0.tornBytes) } }
+        let reader = try reader()
+        defer { reader.close() }
+        return try body(reader)
+    }
+
     /// A reader of what is there.
     func reader() throws -> FileStoreReader<SimulatedFileSystem> { try FileStoreReader(opening: path, files: disk) }
 
     /// Lets go of everything.
     func close() { stop() }
+
+    /// The process ended; the next work begins another.
+    func end() { stop() }
 
     private func attempt(_ body: (BackupEngine) throws -> Void) throws {
         var tries = 1
@@ -101,6 +126,8 @@ final class StormyBackup {
             try FileStoreWriter.create(path, serverID: server.identity.id, files: disk)
         }
         var options = StoreOptions()
+        let clock = disk.clock
+        (options.now, options.sinceBoot) = ({ clock.now }, { clock.sinceBoot })
         options.checkpointBytes = crashes % 3 == 0 ? 16 << 10 : options.checkpointBytes
         let writer = try FileStoreWriter(opening: path, serverID: server.identity.id, options: options, files: disk)
         self.writer = writer

@@ -126,7 +126,7 @@ struct SmartScanCommandTests {
         settings.smartScanSchedule = CronPattern("*/10 * * * *")
         let start: Int64 = 1_795_000_000_000 / 600_000 * 600_000 + 60_000
         var schedule = Schedule(settings, at: start)
-        func isDue(_ milliseconds: Int64) -> Bool { schedule.smartScanIsDue(settings, at: start + milliseconds) }
+        func isDue(_ milliseconds: Int64) -> Bool { schedule.due(settings, at: start + milliseconds) == ["doSmartScan"] }
         #expect(isDue(0) && !isDue(500) && !isDue(500_000))
         #expect(isDue(540_000) && !isDue(540_500))
         settings.followsLog = false
@@ -135,7 +135,11 @@ struct SmartScanCommandTests {
         #expect(isDue(542_000) && !isDue(542_500))
         settings.scansOnStartup = false
         var quiet = Schedule(settings, at: start)
-        let isDueQuietly = quiet.smartScanIsDue(settings, at: start)
-        #expect(!isDueQuietly)
+        #expect(quiet.due(settings, at: start).isEmpty)
+        settings.purgeSchedule = CronPattern("*/5 * * * *")
+        #expect(quiet.due(settings, at: start + 240_000) == ["doPurge"])
+        #expect(quiet.due(settings, at: start + 540_000) == ["doSmartScan", "doPurge"])
+        settings.smartScanSchedule = nil
+        #expect(quiet.due(settings, at: start + 1_140_000) == ["doPurge"])
     }
 }

@@ -18,6 +18,10 @@ public struct MailboxLife: Hashable, Sendable {
     public var scannedTime: Int64?
     /// The item up to which scans have looked at rows that nothing was said to have changed; nil = they begin anew.
     public var lookedAt: Int64?
+    /// Commit sequence of the latest deletion whose item purge has taken: cuts before it lack items (R14).
+    public var purgedSequence: UInt64?
+    /// When that deletion was, milliseconds since the epoch.
+    public var purgedTime: Int64?
     /// Moved items and documents lose their IMAP id (`mailbox.tracking_imap`).
     public var tracksImap: Bool
     /// The mailbox row's other columns, as `getAccountInfo` shows them.
@@ -65,6 +69,8 @@ public struct MailboxLife: Hashable, Sendable {
         members["scanned_log"] = scannedLog.map { .array([.int($0.sequence), .int($0.offset)]) }
         members["scanned_time"] = scannedTime.map { .int($0) }
         members["looked_at"] = lookedAt.map { .int($0) }
+        members["purged_sequence"] = purgedSequence.map { .int(Int64(clamping: $0)) }
+        members["purged_time"] = purgedTime.map { .int($0) }
         members["comment"] = comment.map { .string($0) }
         members["version"] = version.map { .string($0) }
         if !sections.isEmpty {
@@ -86,6 +92,8 @@ public struct MailboxLife: Hashable, Sendable {
         }
         scannedTime = fields["scanned_time"]?.int
         lookedAt = fields["looked_at"]?.int
+        purgedSequence = fields["purged_sequence"]?.int.flatMap { UInt64(exactly: $0) }
+        purgedTime = fields["purged_time"]?.int
         comment = fields["comment"]?.string
         version = fields["version"]?.string
         for member in fields["sections"]?.object?.members ?? [] { sections[member.name] = member.value.string }

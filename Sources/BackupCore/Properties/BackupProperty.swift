@@ -45,13 +45,40 @@ public struct BackupProperty: Sendable, Hashable {
         purpose: "When the service does a doSmartScan: minute, hour, day, month and day of the week, as in a crontab.",
         values: .cron, defaultValue: "0 4 * * *")
 
+    /// `ZxBackup_DataRetentionDays`: how long deleted items are kept.
+    public static let itemRetention = BackupProperty(
+        name: "ZxBackup_DataRetentionDays", purpose: "Days that deleted items are kept; 0 = forever.", values: .number(0...100_000),
+        defaultValue: "30")
+
+    /// `backupAccountsRetentionDays`: how long deleted accounts are kept.
+    public static let accountRetention = BackupProperty(
+        name: "backupAccountsRetentionDays", purpose: "Days that deleted accounts are kept, with all that was in them; 0 = forever.",
+        values: .number(0...100_000), defaultValue: "30")
+
+    /// `backupPurgeScheduler`: when the service purges.
+    public static let purgeSchedule = BackupProperty(
+        name: "backupPurgeScheduler",
+        purpose: "When the service does a doPurge: minute, hour, day, month and day of the week, as in a crontab.",
+        values: .cron, defaultValue: "0 4 * * 6")
+
+    /// `backupSmartScanSchedulerEnabled`: whether ``smartScanSchedule`` is obeyed.
+    public static let smartScanScheduled = BackupProperty(
+        name: "backupSmartScanSchedulerEnabled", purpose: "Whether backupSmartScanScheduler is obeyed.", values: .boolean,
+        defaultValue: "true")
+
+    /// `backupPurgeSchedulerEnabled`: whether ``purgeSchedule`` is obeyed.
+    public static let purgeScheduled = BackupProperty(
+        name: "backupPurgeSchedulerEnabled", purpose: "Whether backupPurgeScheduler is obeyed.", values: .boolean, defaultValue: "true")
+
     /// Every property that has an effect.
-    public static let all = [realTimeScanner, spaceThreshold, compressionLevel, scanOnStartup, smartScanSchedule]
+    public static let all = [
+        realTimeScanner, spaceThreshold, compressionLevel, scanOnStartup, smartScanSchedule, smartScanScheduled, itemRetention,
+        accountRetention, purgeSchedule, purgeScheduled,
+    ]
 
     /// Names that administrators know from other programs, and that have no effect here yet: refused by name, never ignored.
     public static let withoutEffect = [
-        "ZxBackup_ModuleEnabledAtStartup", "ZxBackup_DestPath", "ZxBackup_DataRetentionDays",
-        "backupAccountsRetentionDays", "backupPurgeScheduler", "ldapDumpEnabled",
+        "ZxBackup_ModuleEnabledAtStartup", "ZxBackup_DestPath", "ldapDumpEnabled",
         "serverConfiguration",
         "purgeOldConfiguration", "backupNumberThreadsForItems", "backupNumberThreadsForAccounts", "backupBloblessMode",
         "backupEnabled"
@@ -101,8 +128,15 @@ public struct BackupSettings: Sendable, Hashable {
     public var compressionLevel = 2
     /// Whether the service begins with a smart scan.
     public var scansOnStartup = true
-    /// When it does one.
+    /// When it does one; nil = never by itself.
     public var smartScanSchedule = CronPattern(BackupProperty.smartScanSchedule.defaultValue)
+
+    /// Days that deleted items are kept; 0 = forever.
+    public var itemRetention: Int64 = 30
+    /// Days that deleted accounts are kept; 0 = forever.
+    public var accountRetention: Int64 = 30
+    /// When the service purges; nil = never by itself.
+    public var purgeSchedule = CronPattern(BackupProperty.purgeSchedule.defaultValue)
 
     /// The defaults.
     public init() {}
@@ -116,6 +150,11 @@ public struct BackupSettings: Sendable, Hashable {
         if let megabytes = number(.spaceThreshold) { spaceThreshold = megabytes << 20 }
         if let text = values[BackupProperty.scanOnStartup.name] { scansOnStartup = text != "false" }
         if let pattern = values[BackupProperty.smartScanSchedule.name].flatMap(CronPattern.init) { smartScanSchedule = pattern }
+        if let days = number(.itemRetention) { itemRetention = days }
+        if let days = number(.accountRetention) { accountRetention = days }
+        if let pattern = values[BackupProperty.purgeSchedule.name].flatMap(CronPattern.init) { purgeSchedule = pattern }
+        if values[BackupProperty.smartScanScheduled.name] == "false" { smartScanSchedule = nil }
+        if values[BackupProperty.purgeScheduled.name] == "false" { purgeSchedule = nil }
         if let level = number(.compressionLevel) { compressionLevel = Int(level) }
     }
 }

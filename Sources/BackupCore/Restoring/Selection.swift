@@ -64,9 +64,19 @@ public struct Selection: Sendable {
                 reason: "its mailbox had been deleted by then",
                 remedy: "The date 'last' means the mailbox as it was just before its deletion")
         }
+        warnings += try Self.purgeWarning(account, after: cut.sequence, in: store)
         if cut.clockSteppedBack {
             warnings.append("The server's clock stepped back before this moment: changes with a later time are included.")
         }
+    }
+
+    /// What to say of a moment, by its commit sequence, after which items were deleted that purge has taken since; else nothing.
+    static func purgeWarning(_ account: String, after sequence: UInt64, in store: any StoreReading) throws -> [String] {
+        guard let state = try store.state(of: .mailbox(account)),
+            let life = MailboxLife(accountID: account, fields: state.fields), let purged = life.purgedSequence, sequence < purged
+        else { return [] }
+        let until = life.purgedTime.map { ", until \(TimeText.local($0))" } ?? ""
+        return ["Purge has taken items that were deleted after this moment\(until): they are missing."]
     }
 
     /// The mailbox as the first scan saw it, when the change is in the scan and before all that the log told.

@@ -32,8 +32,9 @@ public struct Undelete: Sendable {
         progress: @escaping (RestoreReport) -> Void = { _ in }
     ) throws -> RestoreReport {
         let known = try BackedUpAccount.find(account, in: store)
-        let selection = try Selection(account: known.entry.id, at: .last, in: store)
+        var selection = try Selection(account: known.entry.id, at: .last, in: store)
         let window = try Window(self, known.entry.id, store)
+        selection.warnings += try Selection.purgeWarning(known.entry.id, after: window.start, in: store)
         let living = try LivingMailbox(
             of: known, selection: selection, limit: window.end,
             purpose: "undelete:\(start?.description ?? "first")..\(end)/\(toOriginalFolders)", from: store, to: target,

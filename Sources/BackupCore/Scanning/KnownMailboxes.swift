@@ -43,6 +43,12 @@ struct KnownMailboxes {
         accountOfMailbox[mailbox].flatMap { byAccount[$0] }
     }
 
+    /// Forgets an account that was purged whole.
+    mutating func forget(account: String) {
+        guard let known = byAccount.removeValue(forKey: account) else { return }
+        if accountOfMailbox[known.life.mailboxID] == account { accountOfMailbox[known.life.mailboxID] = nil }
+    }
+
     /// Takes a life over; `account` is its directory entry where that was read anew.
     mutating func adopt(_ life: MailboxLife, lastChange: Int64, account: AccountEntry? = nil) {
         let before = byAccount[life.accountID]

@@ -17,9 +17,7 @@ extension RealTimeScanner {
         let life = known.life
         let header = transaction.start.header
         let isSuspect = suspects.contains(life.accountID)
-        let place = MailboxLife.LogPlace(sequence: follower.sequence ?? 0, offset: transaction.end)
-        // Places in a log that was cut or replaced do not compare with those before.
-        if !isSuspect, let scanned = life.scannedLog, place <= scanned { return .known }
+        if isScanned(transaction, life) { return .known }
         let change = Int64(header.changeID)
         guard change > 0 else { return .new }
         guard change <= known.lastChange else { return isSuspect ? .wentBack : .new }
@@ -40,6 +38,13 @@ extension RealTimeScanner {
             upToDate.insert(life.accountID)
         }
         return change <= life.scannedChange ?? 0 ? .known : .new
+    }
+
+    /// Whether a scan has seen what the transaction did.
+    func isScanned(_ transaction: CommittedTransaction, _ life: MailboxLife) -> Bool {
+        // Places in a log that was cut or replaced do not compare with those before.
+        guard !suspects.contains(life.accountID), let scanned = life.scannedLog else { return false }
+        return MailboxLife.LogPlace(sequence: follower.sequence ?? 0, offset: transaction.end) <= scanned
     }
 
     /// Whether the server's last change of the mailbox lies before ours.

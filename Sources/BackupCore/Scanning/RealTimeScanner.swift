@@ -163,7 +163,12 @@ final class RealTimeScanner {
         }
         switch try standing(of: transaction, known) {
         case .new: try apply(transaction, to: known)
-        case .known: statistics.skipped += 1
+        case .known:
+            statistics.skipped += 1
+            // A shared body waits for this recipient no more.
+            if case .createMessage(let message) = transaction.start.operation, message.body == nil, isScanned(transaction, known.life) {
+                _ = shared.take(path: message.path, digest: message.digest)
+            }
         case .wentBack:
             if try beginAnew(known) {
                 statistics.skipped += 1  // The scan has seen it.

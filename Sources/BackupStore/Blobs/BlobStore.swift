@@ -302,6 +302,9 @@ final class BlobStore<Files: FileSystem>: @unchecked Sendable {
         }
     }
 
+    /// Whether something is staged and not committed.
+    var hasStaged: Bool { lock.locked { !staged.isEmpty } }
+
     /// Drops everything staged and not committed.
     func dropAll() {
         let temporaries: [FilePath] = lock.locked {

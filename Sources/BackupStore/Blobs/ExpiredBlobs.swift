@@ -11,7 +11,9 @@ extension BlobStore {
         try files.rename(expired, to: target)
         try files.syncFolder(target.removingLastComponent())
         try files.syncFolder(path.blobs)
-        try files.syncFolder(expired.removingLastComponent())
+        do {
+            try files.syncFolder(expired.removingLastComponent())
+        } catch let error as Errno where error == .noSuchFileOrDirectory {}  // Emptied, and removed, meanwhile.
         return true
     }
 

@@ -17,6 +17,8 @@ public protocol FileSystem: Sendable {
     func rename(_ path: FilePath, to newPath: FilePath) throws
     /// Removes a file.
     func remove(_ path: FilePath) throws
+    /// Removes an empty folder.
+    func removeFolder(_ path: FilePath) throws
     /// Names in a folder, without `.` and `..`, in no order.
     func list(_ path: FilePath) throws -> [FolderEntry]
     /// What is there, following symbolic links; nil where nothing is.

@@ -65,6 +65,11 @@ public struct PosixFileSystem: FileSystem {
         try inFolder(of: path) { folder, name in _ = try check { unlinkat(folder, name, 0) } }
     }
 
+    /// unlinkat(2) with AT_REMOVEDIR.
+    public func removeFolder(_ path: FilePath) throws {
+        try inFolder(of: path) { folder, name in _ = try check { unlinkat(folder, name, AT_REMOVEDIR) } }
+    }
+
     /// readdir(3). Names that are no UTF-8 are none of the store's and left out. A link is what it leads to, here only.
     public func list(_ path: FilePath) throws -> [FolderEntry] {
         let descriptor = try descriptor(path, O_RDONLY | O_DIRECTORY)

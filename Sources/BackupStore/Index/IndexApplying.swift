@@ -81,7 +81,7 @@ extension IndexStatements {
                 "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     number.databaseValue, id.databaseValue, sequence, first,
-                    (line.fields["deleted"]?.bool == true ? 1 : 0).databaseValue,
+                    Self.deletion(line.fields).databaseValue,
                     line.fields["folder"]?.int.databaseValue ?? .null, line.fields["parent"]?.int.databaseValue ?? .null, text,
                     lines, checksums,
                 ])
@@ -101,6 +101,12 @@ extension IndexStatements {
                 [number, sequence, line.time.databaseValue, line.change.databaseValue, line.generation.databaseValue])
         }
         for reference in line.blobs { try note(reference, user: key) }
+    }
+
+    /// 0 = alive, 1 = deleted, 2 = presumed to be (R15).
+    private static func deletion(_ fields: JSONObject) -> Int {
+        guard fields["deleted"]?.bool == true else { return 0 }
+        return fields["presumed"]?.bool == true ? 2 : 1
     }
 
     /// Remembers a blob's verified length and who names it.
@@ -162,6 +168,11 @@ extension IndexStatements {
                 ])
         }
         try run("DELETE FROM overlay WHERE history = ?", [key.indexName.databaseValue])
+        try run(
+            """
+            INSERT OR IGNORE INTO released SELECT blob FROM uses u WHERE user = ?1
+            AND NOT EXISTS (SELECT 1 FROM uses o WHERE o.blob = u.blob AND o.user <> ?1)
+            """, [key.indexName.databaseValue])
         try run("DELETE FROM uses WHERE user = ?", [key.indexName.databaseValue])
         switch key {
         case .item(let account, let id):
@@ -170,6 +181,12 @@ extension IndexStatements {
         default:
             let (kind, id) = key.entry
             try run("DELETE FROM entries WHERE kind = ? AND id = ?", [kind.databaseValue, id.databaseValue])
+            // With the account itself goes what is known of its changes.
+            guard case .accountInfo(let account) = key else { return }
+            try run("DELETE FROM marks WHERE account = ? AND seq <= ?", [account.databaseValue, Int64(sequence).databaseValue])
+            guard let number = try number(of: account) else { return }
+            try run(
+                "DELETE FROM changes WHERE account = ? AND seq <= ?", [number.databaseValue, Int64(sequence).databaseValue])
         }
     }
 

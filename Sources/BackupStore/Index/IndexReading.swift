@@ -92,7 +92,12 @@ extension StoreIndex {
     }
 
     func accounts() throws -> [String] {
-        try use("listing accounts") { try $0.rows("SELECT account FROM accounts").map { try $0.value(0) } }
+        try use("listing accounts") {
+            // Of an account that was purged whole nothing but its row is left.
+            try $0.rows(
+                "SELECT account FROM accounts WHERE lines > 0 OR EXISTS (SELECT 1 FROM marks WHERE marks.account = accounts.account)"
+            ).map { try $0.value(0) }
+        }
     }
 
     func entries(of kind: DirectoryKind) throws -> [String] {

@@ -14,7 +14,7 @@ final class StoreIndex: @unchecked Sendable {
     private var statements: IndexStatements?
 
     /// A different layout is rebuilt, not migrated.
-    static let layout = "2"
+    static let layout = "3"
 
     /// Opens the index for reading and writing, making it where it is missing.
     init(writing file: FilePath) throws {
@@ -82,6 +82,7 @@ final class StoreIndex: @unchecked Sendable {
             account INTEGER NOT NULL, id INTEGER NOT NULL, seq INTEGER NOT NULL, first INTEGER NOT NULL,
             deleted INTEGER NOT NULL, folder INTEGER, parent INTEGER, line TEXT NOT NULL, lines INTEGER NOT NULL,
             checksums INTEGER NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;
+        CREATE INDEX IF NOT EXISTS items_deleted ON items (account, seq) WHERE deleted = 1;
         CREATE INDEX IF NOT EXISTS items_folder ON items (account, folder, id) WHERE deleted = 0;
         CREATE INDEX IF NOT EXISTS items_parent ON items (account, parent, id) WHERE deleted = 0 AND parent IS NOT NULL;
         CREATE TABLE IF NOT EXISTS entries (
@@ -98,6 +99,7 @@ final class StoreIndex: @unchecked Sendable {
             id TEXT PRIMARY KEY, size INTEGER NOT NULL, stored INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS uses (user TEXT NOT NULL, blob TEXT NOT NULL, PRIMARY KEY (user, blob)) WITHOUT ROWID;
         CREATE INDEX IF NOT EXISTS uses_blob ON uses (blob);
+        CREATE TABLE IF NOT EXISTS released (blob TEXT PRIMARY KEY) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS overlay (
             history TEXT NOT NULL, seq INTEGER NOT NULL, line TEXT NOT NULL, PRIMARY KEY (history, seq)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS cuts (history TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (history, seq)) WITHOUT ROWID;

@@ -7,15 +7,18 @@ struct Checkpoint: Sendable, Equatable {
     var segment: UInt64
     var position: String?
     var time: Int64
+    /// Whole minutes of the store day that has begun (R11).
+    var minutes: Int64 = 0
 
     var bytes: [UInt8] {
         var members: JSONObject = ["seq": .int(Int64(sequence)), "segment": .int(Int64(segment)), "time": .int(time)]
         members["position"] = position.map { .string($0) }
+        if minutes > 0 { members["minutes"] = .int(minutes) }
         return SealedJSON.encode(members)
     }
 
-    init(sequence: UInt64, segment: UInt64, position: String?, time: Int64) {
-        (self.sequence, self.segment, self.position, self.time) = (sequence, segment, position, time)
+    init(sequence: UInt64, segment: UInt64, position: String?, time: Int64, minutes: Int64 = 0) {
+        (self.sequence, self.segment, self.position, self.time, self.minutes) = (sequence, segment, position, time, minutes)
     }
 
     init?(_ bytes: [UInt8]) {
@@ -23,7 +26,8 @@ struct Checkpoint: Sendable, Equatable {
             let segment = members["segment"]?.int, segment >= 0, let time = members["time"]?.int
         else { return nil }
         self.init(
-            sequence: UInt64(sequence), segment: UInt64(segment), position: members["position"]?.string, time: time)
+            sequence: UInt64(sequence), segment: UInt64(segment), position: members["position"]?.string, time: time,
+            minutes: min(max(members["minutes"]?.int ?? 0, 0), StoreDays.length / 60_000))
     }
 }
 

@@ -16,6 +16,8 @@ public enum DirectoryKind: String, Sendable, CaseIterable, Hashable {
     case config
     /// Zimlets.
     case zimlets
+    /// What the backup notes of itself: its store days, legal holds and purges.
+    case records
 }
 
 /// Names one history of the backup path.

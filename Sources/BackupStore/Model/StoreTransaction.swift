@@ -78,6 +78,9 @@ public struct StoreTransaction: Sendable {
     /// Blobs that the position needs and no state names yet (shared bodies of open deliveries, R4).
     public var heldBlobs: [BlobReference]
 
+    /// What a purge commits where there is nothing to say but that histories go.
+    package static func purge(_ time: Int64) -> StoreTransaction { StoreTransaction(account: nil, time: time, kind: "purge") }
+
     /// A transaction made of its parts.
     public init(
         account: String?, generation: Int64 = 1, time: Int64, change: Int64? = nil, kind: String = "redolog",

@@ -319,6 +319,7 @@ struct Recovery<Files: FileSystem> {
             throw error
         }
         for found in damage { report.add(found) }
+        let isWhole = damage.allSatisfy { $0.finding == .cutByCopy }
         try observer?.finished()
         try apply(to: index, after: 0, fromSegment: 0, overlays: overlays)
         try index.begin()
@@ -327,6 +328,8 @@ struct Recovery<Files: FileSystem> {
             try statements.setMeta("layout", StoreIndex.layout)
             try statements.setMeta("store", identity.storeID)
             try statements.setMeta("complete", "1")
+            // It knows the blobs that states name, not those that lie there.
+            try statements.setMeta(Orphans.name, isWhole ? Orphans.possible : Orphans.damagedHistories)
         }
         try index.commit()
         report.indexRebuilt = true

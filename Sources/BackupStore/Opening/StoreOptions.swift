@@ -19,6 +19,13 @@ public struct StoreOptions: Sendable {
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 
+    /// Milliseconds since the machine started, sleep included: what store days are counted with (R11).
+    public var sinceBoot: @Sendable () -> Int64 = {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
     /// Where salts of segments come from; tests that keep a path as a fixture want the same ones each time.
     package var salt: @Sendable () -> UInt64 = { UInt64.random(in: 1...UInt64.max) }
 

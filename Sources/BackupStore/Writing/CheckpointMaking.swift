@@ -10,7 +10,7 @@ struct CheckpointMaking<Files: FileSystem> {
 
     /// Returns the segment that commits go to from now on.
     func make(
-        _ committed: FileStoreWriter<Files>.Committed, _ segment: SegmentWriter<Files>, _ index: StoreIndex
+        _ committed: FileStoreWriter<Files>.Committed, _ segment: SegmentWriter<Files>, _ index: StoreIndex, minutes: Int64
     ) throws -> SegmentWriter<Files> {
         let batches = files.hasReliableSyncfs(path.root)  // Elsewhere each append to a history was synced by itself.
         let isSynced = try writeStats(committed, index, batches: batches)
@@ -22,7 +22,7 @@ struct CheckpointMaking<Files: FileSystem> {
         let name = SegmentName(number: segment.name.number + 1, salt: options.salt())
         let next = try SegmentWriter(name, header: header, files, path)
         let checkpoint = Checkpoint(
-            sequence: committed.sequence, segment: name.number, position: committed.position, time: now)
+            sequence: committed.sequence, segment: name.number, position: committed.position, time: now, minutes: minutes)
         try files.writeDurably(checkpoint.bytes, to: path.checkpoint(committed.sequence))
         try removeOld(newest: checkpoint, now: now)
         return next

@@ -6,7 +6,9 @@ extension FileStoreWriter {
         try working("making a checkpoint") {
             try makeReady()
             guard group.transactions == 0, group.open == nil else { throw invalid("transactions are not committed") }
-            try makeCheckpoint(always: always)
+            try countStoreDay()
+            try makeReady()  // Its commit may have ended before its histories were written.
+            try makeCheckpoint(always: always || hasTimeToNote)
         }
     }
 
@@ -14,8 +16,9 @@ extension FileStoreWriter {
         guard let segment, always || committed.sequence > committed.checkpoint else { return }
         do {
             let maker = CheckpointMaking(files: files, path: path, identity: identity, options: options, root: root)
-            self.segment = try maker.make(committed, segment, index)
-            committed.checkpoint = committed.sequence
+            let minutes = uncounted / 60_000
+            self.segment = try maker.make(committed, segment, index, minutes: minutes)
+            (committed.checkpoint, notedMinutes) = (committed.sequence, minutes)
         } catch {
             mustReopen = .sync
             throw error

@@ -13,6 +13,7 @@ extension FileStoreWriter {
         mustReopen = nil
         indexStatus = try files.status(path.indexFile)
         resetGroup()
+        try noteOrphans()
         try markVanished()
     }
 

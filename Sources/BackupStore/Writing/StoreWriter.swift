@@ -29,6 +29,11 @@ public final class FileStoreWriter<Files: FileSystem>: StoreWriting, @unchecked 
     var group = Group()
     var committed: Committed
     var isClosed = false
+    /// Milliseconds of the store day that has begun, as of the last look at the clock (R11).
+    var uncounted: Int64 = 0
+    var lastLook: Int64
+    /// What the last checkpoint noted of them.
+    var notedMinutes: Int64 = 0
     /// Histories or index lag behind the journal, or the segment was abandoned: the next append reopens from disk.
     var mustReopen: Reopening?
     var indexStatus: FileStatus?
@@ -89,6 +94,7 @@ public final class FileStoreWriter<Files: FileSystem>: StoreWriting, @unchecked 
         self.files = files
         self.path = BackupPath(path)
         self.options = options
+        lastLook = options.sinceBoot()
         do {
             identity = try StoreIdentity.read(files, self.path)
             guard identity.serverID == serverID else {
@@ -116,10 +122,12 @@ public final class FileStoreWriter<Files: FileSystem>: StoreWriting, @unchecked 
                 (index, segment, committed, recovery) = (opened.index, opened.segment, opened.committed, opened.report)
                 group.sequence = committed.sequence
                 group.position = committed.position
+                (uncounted, notedMinutes) = (opened.minutes * 60_000, opened.minutes)
             } catch {
                 writerLock.release()
                 throw error
             }
+            try noteOpening()
             try markVanished()
             if recovery.wasCopy {
                 // The instance may name this folder only when no copied checkpoint counts any more (R7).
@@ -149,7 +157,9 @@ public final class FileStoreWriter<Files: FileSystem>: StoreWriting, @unchecked 
             }
             dropGroup()
             try makeReady()  // R10: the next process would find a failed group whole, and take it for committed.
-            try makeCheckpoint(always: false)
+            try makeCheckpoint(always: hasTimeToNote)
+            if blobs.hasStaged { try noteOrphans() }  // One may have been moved back from where purge had put it.
+            try noteClosing()
         }
     }
 

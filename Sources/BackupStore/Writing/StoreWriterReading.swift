@@ -23,6 +23,13 @@ extension FileStoreWriter {
         try reading { try $0.forEachItem(account, filter, body) }
     }
 
+    /// Items that are certainly deleted, in the order of their deletions.
+    public func deletedItems(
+        _ account: String, before sequence: UInt64, after last: IndexedItem?, limit: Int
+    ) throws -> [IndexedItem] {
+        try reading { try $0.deletedItems(account, before: sequence, after: last, limit: limit) }
+    }
+
     /// The committed states of a history.
     public func history(of key: HistoryKey) throws -> History {
         try reading { index in

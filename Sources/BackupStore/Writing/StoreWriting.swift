@@ -38,6 +38,20 @@ public protocol StoreWriting: StoreReading {
     func stageBlob(_ source: ByteSource) throws -> BlobReference
     /// Compresses contents from now on at another level, 1 to 9.
     func setCompressionLevel(_ level: Int)
+    /// The commit sequence before which everything is at least so many days old, by store days and by the wall clock (R11).
+    func sequence(olderThan days: Int64) throws -> UInt64
+    /// Up to `limit` items that are certainly deleted (R15), by a transaction before `sequence`, in the order of their deletions.
+    /// - Parameter last: the last one of the page before.
+    func deletedItems(_ account: String, before sequence: UInt64, after last: IndexedItem?, limit: Int) throws -> [IndexedItem]
+    /// Removes whole histories; their blobs stay until ``expireReleasedBlobs(stop:)``.
+    @discardableResult
+    func removeHistories(_ keys: [HistoryKey], with transaction: StoreTransaction) throws -> [BlobID]
+    /// Moves the blobs that lost their last reference to where readers still find them (R2).
+    func expireReleasedBlobs(stop: () -> Bool) throws -> PurgedBlobs
+    /// Removes for good what was moved there some days ago.
+    func emptyExpired(stop: () -> Bool) throws -> PurgedBlobs
+    /// Removes the folders of accounts that were purged whole.
+    func removePurgedAccounts() throws
     /// Makes a checkpoint and gives the lock back. What was not committed is dropped.
     func close() throws
 }

@@ -6,6 +6,8 @@ extension FileStoreWriter {
         var index: StoreIndex
         var segment: SegmentWriter<Files>
         var committed: Committed
+        /// Minutes of the store day that had begun at the checkpoint (R11).
+        var minutes: Int64
         var report: RecoveryReport
     }
 
@@ -35,7 +37,8 @@ extension FileStoreWriter {
         if isCopy { try recovery.writeCuts(number: segment.name.number) }
         let committed = Committed(
             sequence: lastSequence, position: position, checkpoint: recovery.checkpoint?.sequence ?? recovery.floor)
-        return Opened(index: index, segment: segment, committed: committed, report: recovery.report)
+        return Opened(
+            index: index, segment: segment, committed: committed, minutes: recovery.checkpoint?.minutes ?? 0, report: recovery.report)
     }
 
     /// The index, caught up; made anew where it is missing, foreign, or not between checkpoint and journal.

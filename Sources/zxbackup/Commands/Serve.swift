@@ -60,7 +60,7 @@ enum Serve: Command {
                     guard ContinuousClock.now - lastLook >= .milliseconds(500) else { return }
                     lastLook = .now
                     engine.settings = try properties.settings()
-                    if schedule.smartScanIsDue(engine.settings, at: milliseconds()) { try service.order("doSmartScan") }
+                    for command in schedule.due(engine.settings, at: milliseconds()) { try service.order(command) }
                     guard spaceNoted.map({ .now - $0 >= .seconds(600) }) ?? true else { return }
                     spaceNoted = .now
                     // Without a note `status` knows less, and says so; that ends no service.

@@ -73,6 +73,7 @@ extension StatusReport {
             block.add("checkpoint", "\(info.checkpointSequence)" + (checkpointTime.map { " of \(TimeText.local($0))" } ?? ""))
             if let position = info.logPosition { block.add("redo log read", position) }
         }
+        if let lastPurge { block.add("last purge", "\(TimeText.local(lastPurge.time)), \(lastPurge.items) items") }
         if let log { block.add("redo log", log.string) }
         if let behind { block.add("behind", (behind.files > 0 ? "\(behind.files) files and " : "") + ByteText.of(behind.bytes)) }
         if let space {
@@ -135,6 +136,7 @@ extension StatusReport {
             members["checkpoint_time"] = checkpointTime.map { .string(TimeText.iso($0)) }
             members["position"] = info.position.map { (try? JSONValue(json: $0)) ?? .string($0) }
         }
+        members["last_purge"] = lastPurge.map { .string(TimeText.iso($0.time)) }
         members["redo_log"] = log.map { .string($0.string) }
         members["behind_files"] = behind.map { .int($0.files) }
         members["behind_bytes"] = behind.map { .int($0.bytes) }
@@ -181,6 +183,7 @@ extension StatusReport {
             ("accounts", "Accounts in the backup.", accounts.map { Int64($0.alive) }),
             ("accounts_that_need_a_scan", "Accounts in doubt.", accounts.map { Int64($0.marked.count) }),
             ("checkpoint_time_seconds", "When the last checkpoint was made.", checkpointTime.map { $0 / 1000 }),
+            ("last_purge_time_seconds", "When the last purge was.", lastPurge.map { $0.time / 1000 }),
             ("oldest_scan_time_seconds", "When the account scanned the longest ago was.", oldestScan.map { $0 / 1000 }),
             ("free_bytes", "Free space in the backup path.", space?.bytes), ("free_inodes", "Free inodes there.", space?.inodes),
             ("space_days_left", "How long it lasts, where that is known.", outlook?.space.days),

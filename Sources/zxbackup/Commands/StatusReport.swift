@@ -46,6 +46,7 @@ struct StatusReport {
     private(set) var outlook: (space: SpaceHistory.Outlook, inodes: SpaceHistory.Outlook)?
     /// When the last checkpoint was made.
     private(set) var checkpointTime: Int64?
+    private(set) var lastPurge: PurgeRecord?
 
     var level: Level { problems.map(\.level).max() ?? .fine }
 
@@ -79,6 +80,7 @@ struct StatusReport {
         defer { store.close() }
         info = try store.info()
         checkpointTime = store.checkpointTime
+        lastPurge = try PurgeRecord.last(in: store)
         let accounts = try AccountFigures(store)
         self.accounts = accounts
         if accounts.alive == 0 { problems.append((.warning, "the backup holds no account")) }

@@ -94,8 +94,8 @@ struct Parameter: Sendable {
         case allBut(String)
     }
 
-    static func mandatory(_ name: String, _ kind: Kind, suggestions: [String] = []) -> Parameter {
-        Parameter(name: name, kind: kind, isMandatory: true, defaultText: nil, refused: .nothing, suggestions: suggestions)
+    static func mandatory(_ name: String, _ kind: Kind, suggestions: [String] = [], refused: Refusal = .nothing) -> Parameter {
+        Parameter(name: name, kind: kind, isMandatory: true, defaultText: nil, refused: refused, suggestions: suggestions)
     }
 
     /// An optional parameter whose name may be left out.

@@ -219,7 +219,7 @@ enum CommandTable {
             "doExportMailbox", "Writes a mailbox as of a date into plain files.",
             [
                 .mandatory("account", .account), .mandatory("destination_path", .path), .optional("date", .date(words: ["last"]), "last"),
-                .optional("format", .choice(["eml", "maildir", "mbox", "tgz"]), "eml", refused: .value("tgz")), backupPath,
+                .optional("format", .choice(["eml", "maildir", "mbox", "tgz"]), "eml"), backupPath,
             ],
             examples: [
                 .init(
@@ -228,10 +228,14 @@ enum CommandTable {
                 .init(
                     command: "doExportMailbox john@example.com /tmp/john format maildir backup_path /mnt/copy",
                     meaning: "Reads a copy of a backup path, without its server, and writes a Maildir that Dovecot serves."),
+                .init(
+                    command: "doExportMailbox john@example.com /tmp/john format tgz",
+                    meaning: "Writes the server's own archive, mailbox.tgz, for 'zmmailbox -z -m john@example.com postRestURL \"/?fmt=tgz\" mailbox.tgz'."),
             ],
             notes: [
                 "The destination path is made; one that exists is refused. Its manifest.jsonl has a line for every folder, tag and item.",
                 "maildir and mbox hold messages and chats; other items are left out and counted.",
+                "tgz brings mail, contacts, calendars and documents back into a live server, with flags, tags, dates and folders; not their ids.",
             ], availability: .built),
         CommandSpecification(
             "doExternalRestore", "Imports accounts, domains, COS and lists from another server's backup.",
@@ -290,7 +294,20 @@ enum CommandTable {
         CommandSpecification(
             "rebuildIndex", "Builds the index of the backup path anew from the histories and the journal.", [backupPath],
             examples: [.init(command: "rebuildIndex", meaning: "The index may be deleted at any time; this brings it back.")], availability: .built),
-        CommandSpecification("doPurge", "Removes what retention no longer asks for.", [.optional("purgeDays", .number), backupPath]),
+        CommandSpecification(
+            "doPurge", "Removes what was deleted longer ago than retention asks for.",
+            [.optional("purgeDays", .number, "ZxBackup_DataRetentionDays"), .optional("dryrun", .boolean, "false"), backupPath],
+            examples: [
+                .init(command: "doPurge dryrun true", meaning: "Says what would go, and removes nothing."),
+                .init(command: "doPurge", meaning: "Removes it. The service does that by itself, by backupPurgeScheduler."),
+                .init(command: "doPurge purgeDays 90", meaning: "Keeps deleted items for 90 days this time."),
+            ],
+            notes: [
+                "Deleted items go with all their states, deleted accounts after backupAccountsRetentionDays with all that was in them.",
+                "Days count from when the backup saw the deletion, and only those on which it was at work: no clock makes anything go early.",
+                "Presumed deletions and accounts under legal hold stay. Contents can be read for seven days more.",
+                "A retention of 0 is forever: the command says so, and ends.",
+            ], availability: .built),
         CommandSpecification(
             "doCoherencyCheck", "Checks a backup path whole: histories, journal, index and blobs.",
             [
@@ -310,7 +327,16 @@ enum CommandTable {
             ], availability: .built),
         CommandSpecification("doCheckShares", "Reports every inconsistent share of local accounts.", acceptsStart: true),
         CommandSpecification("doFixShares", "Repairs shares with an import's id map.", [.mandatory("import_idmap_file", .path)]),
-        CommandSpecification("legalHold", "Shows, sets and lifts the legal hold of accounts.", [.mandatory("action", .choice(["get", "set", "unset"]))]),
+        CommandSpecification(
+            "legalHold", "Shows, sets and lifts the legal hold of accounts: nothing of them is ever purged.",
+            [.mandatory("action", .choice(["get", "set", "unset"])), .mandatory("accounts", .list), backupPath],
+            examples: [
+                .init(command: "legalHold get all", meaning: "Shows each account of the backup: address, id, set or unset."),
+                .init(command: "legalHold set john@example.com,jane@example.com", meaning: "Keeps everything of these two from now on."),
+                .init(command: "legalHold unset john@example.com", meaning: "What retention does not ask for goes with the next purge."),
+            ],
+            notes: ["accounts: all, or names and ids with commas between. all means those that are in the backup now."],
+            availability: .built),
         CommandSpecification(
             "getProperty", "Shows properties.", [.standingAlone("name", .text, suggestions: BackupProperty.all.map(\.name))],
             examples: [
@@ -325,7 +351,19 @@ enum CommandTable {
                 .init(command: "setProperty ZxBackup_SpaceThreshold 2048", meaning: "Stops writing while less than 2 GB are free.")
             ],
             notes: BackupProperty.all.map { "\($0.name): \($0.purpose) Default \($0.defaultValue)." }, availability: .built),
-        CommandSpecification("scheduler", "Shows and sets the schedules.", [.mandatory("job", .choice(["SmartScan", "purge", "coherencyCheck"]))]),
+        CommandSpecification(
+            "scheduler", "Shows and sets when the service does something by itself.",
+            [
+                .mandatory("job", .choice(["SmartScan", "purge", "coherencyCheck"]), refused: .value("coherencyCheck")),
+                .mandatory("action", .choice(["get", "set"])), .optional("enabled", .boolean), .optional("pattern", .text),
+            ],
+            examples: [
+                .init(command: "scheduler purge get", meaning: "Shows when the service purges."),
+                .init(command: "scheduler SmartScan set pattern \"30 2 * * *\"", meaning: "It scans at half past two every night."),
+                .init(command: "scheduler purge set enabled false", meaning: "It does not purge by itself."),
+            ],
+            notes: ["pattern: minute, hour, day, month and day of the week, as in a crontab; the machine's time."],
+            availability: .built),
     ]
 
     private static let queue: [CommandSpecification] = [

@@ -1,6 +1,6 @@
 import BackupCore
 
-/// What the service begins by itself: smart scans.
+/// What the service begins by itself: smart scans and purges.
 struct Schedule {
     private var lastLook: Int64
     private var followedLog: Bool
@@ -12,11 +12,16 @@ struct Schedule {
         followedLog = settings.followsLog
     }
 
-    /// Whether a smart scan is to be done: at the start, when its time has come, and when the log is followed again.
-    mutating func smartScanIsDue(_ settings: BackupSettings, at time: Int64) -> Bool {
+    /// The commands whose time has come: a smart scan also at the start, and when the log is followed again.
+    mutating func due(_ settings: BackupSettings, at time: Int64) -> [String] {
         let now = time / 1000
         defer { (lastLook, followedLog, isFirstLook) = (now, settings.followsLog, false) }
-        return isFirstLook && settings.scansOnStartup || !followedLog && settings.followsLog
-            || settings.smartScanSchedule?.isDue(after: lastLook, at: now) ?? false
+        func isDue(_ pattern: CronPattern?) -> Bool { pattern?.isDue(after: lastLook, at: now) ?? false }
+        var commands: [String] = []
+        if isFirstLook && settings.scansOnStartup || !followedLog && settings.followsLog || isDue(settings.smartScanSchedule) {
+            commands.append("doSmartScan")
+        }
+        if isDue(settings.purgeSchedule) { commands.append("doPurge") }
+        return commands
     }
 }

@@ -15,6 +15,11 @@ protocol ServiceCommand: Command {
 
 extension ServiceCommand {
     static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
+        try runInService(invocation, console)
+    }
+
+    /// In the running service, else alone.
+    static func runInService(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
         let configuration = try invocation.configuration()
         return try ServiceClient.run(invocation, configuration, console) ?? runAlone(invocation, configuration, console)
     }

@@ -1,0 +1,43 @@
+import BackupCore
+import BackupStore
+
+/// `scheduler`: when the service does something by itself.
+enum Scheduler: ServiceCommand {
+    static func run(
+        _ invocation: Invocation, in engine: BackupEngine, _ configuration: Configuration, _ console: Console
+    ) throws -> CommandStatus {
+        let status = try runAlone(invocation, configuration, console)
+        engine.settings = try PropertyFile(stateFolder: configuration.stateFolder).settings()
+        return status
+    }
+
+    static func runAlone(_ invocation: Invocation, _ configuration: Configuration, _ console: Console) throws -> CommandStatus {
+        let job = try invocation.required("job")
+        let isPurge = job.lowercased() == "purge"
+        let (enabled, pattern): (BackupProperty, BackupProperty) =
+            isPurge ? (.purgeScheduled, .purgeSchedule) : (.smartScanScheduled, .smartScanSchedule)
+        let file = PropertyFile(stateFolder: configuration.stateFolder)
+        if invocation["action"]?.lowercased() == "set" {
+            guard invocation["enabled"] != nil || invocation["pattern"] != nil else {
+                throw UsageError("scheduler \(job) set: enabled or pattern is expected", invocation.command)
+            }
+            // Refused before anything is set.
+            let text = try invocation["pattern"].map { try pattern.value($0) }
+            if let text { try file.set(pattern, to: text) }
+            if let text = invocation["enabled"] { try file.set(enabled, to: text) }
+        }
+        let values = (enabled: try file.value(of: enabled), pattern: try file.value(of: pattern))
+        if invocation.options.json {
+            console.write(
+                .object([
+                    "job": .string(isPurge ? "purge" : "SmartScan"), "enabled": .bool(values.enabled == "true"),
+                    "pattern": .string(values.pattern),
+                ]))
+        } else {
+            console.write(
+                KeyValueBlock(
+                    isPurge ? "purge" : "SmartScan", [.pair("enabled", values.enabled), .pair("pattern", values.pattern)]))
+        }
+        return .successful
+    }
+}
