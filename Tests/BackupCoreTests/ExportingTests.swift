@@ -77,6 +77,7 @@ struct ExportingTests {
         switch format {
         case .eml: #expect(try export.files == ["Inbox/299.eml", "Inbox/303.eml", "manifest.jsonl"])
         case .maildir: #expect(try export.files.filter { $0.hasPrefix("cur/") }.count == 2)
+        case .tgz: #expect(try export.files == ["mailbox.tgz", "manifest.jsonl"])
         case .mbox:
             #expect(try export.text("Inbox.mbox") == "From MAILER-DAEMON Thu Jan  1 00:08:20 1970\nStatus: RO\nfirst\n\n"
                 + "From MAILER-DAEMON Thu Jan  1 00:08:20 1970\nStatus: RO\nlast\n\n")
@@ -112,15 +113,16 @@ struct ExportingTests {
         var seen: Set<[UInt8]> = []
         for line in try export.manifest where line["sha256"] != nil {
             let file = try #require(line["file"]?.string)
-            if format == .mbox { continue }
+            if format == .mbox || format == .tgz { continue }
             #expect(seen.insert(Array(file.utf8)).inserted, "\(file)")
             let id = try #require(line["id"]?.int)
             let expected = line["type"]?.string == "document" ? "document" : "message \(id)"
             #expect(try export.text(file).hasPrefix(expected), "\(file)")
         }
         let mail = Int64(2 * names.count)
-        #expect(export.report.exported == (format == .eml ? 2 * mail : mail) && export.report.leftOutCount == (format == .eml ? 0 : mail))
-        if format != .mbox { #expect(seen.count == Int(export.report.exported)) }
+        let takesAll = format == .eml || format == .tgz
+        #expect(export.report.exported == (takesAll ? 2 * mail : mail) && export.report.leftOutCount == (takesAll ? 0 : mail))
+        if format != .mbox, format != .tgz { #expect(seen.count == Int(export.report.exported)) }
     }
 
     @Test("Folders nested deeper than a path can be long", arguments: ExportFormat.allCases)
@@ -135,7 +137,8 @@ struct ExportingTests {
         try bench.commit(states)
         let export = try bench.export(format)
         #expect(export.report.exported == 60 && export.report.isComplete)
-        #expect(export.report.warnings.contains { $0.contains("placed at the top") })
+        // An archive's names may have any length.
+        #expect(format == .tgz || export.report.warnings.contains { $0.contains("placed at the top") })
         #expect(try export.line(1059)?["folder"]?.string?.split(separator: "/").count == 60, "the manifest says the true path")
     }
 
@@ -246,7 +249,9 @@ struct ExportingTests {
     @Test("A full disk is a clear error", .enabled(if: canMount, "no file system can be mounted here"), arguments: ExportFormat.allCases)
     func fullDisk(_ format: ExportFormat) throws {
         let bench = try RestoringBench()
-        try bench.commit(try (0..<40).map { try bench.message(300 + $0, in: 2, bytes: [UInt8](repeating: UInt8(65 + $0), count: 20_000)) })
+        var random = SeededGenerator(seed: 6)
+        try bench.commit(
+            try (0..<40).map { try bench.message(300 + $0, in: 2, bytes: (0..<20_000).map { _ in UInt8.random(in: 32...255, using: &random) }) })
         let disk = bench.folder.path.appending("disk")
         try #require(Self.smallDisk(disk, bytes: 400_000))
         #expect { _ = try bench.export(format, name: "disk/out") } throws: {

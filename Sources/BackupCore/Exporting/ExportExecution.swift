@@ -60,6 +60,7 @@ final class ExportExecution {
         case .eml: FileTreeWriter(folder, folders, contents)
         case .maildir: try MaildirWriter(folder, folders, contents, plan.tags)
         case .mbox: MboxWriter(folder, folders, contents)
+        case .tgz: try ArchiveWriter(folder, folders, contents, plan.tags)
         }
     }
 

@@ -38,10 +38,12 @@ struct ExportFolders {
 
     /// Whether mail programs show the folder: not one for contacts, appointments or documents.
     func holdsMail(_ id: Int64) -> Bool {
-        guard isVisible(id), let state = states[id] else { return false }
-        let view = state.metadata.integer("vt") ?? Self.views[id] ?? 0
-        return view == 0 || view == 4 || view == 5
+        guard isVisible(id) else { return false }
+        return [0, 4, 5].contains(view(id) ?? 0)
     }
+
+    /// The type code of the items that the folder is for; 0 for one that takes all, nil where the folder is not known.
+    func view(_ id: Int64) -> Int64? { states[id]?.metadata.integer("vt") ?? Self.views[id] ?? states[id].map { _ in 0 } }
 
     /// Whether it is a folder that users see: no search, no mountpoint, none of the server's own uses.
     func isVisible(_ id: Int64) -> Bool {
@@ -57,5 +59,7 @@ struct ExportFolders {
         2: "Inbox", 3: "Trash", 4: "Junk", 5: "Sent", 6: "Drafts", 7: "Contacts", 10: "Calendar", 13: "Emailed Contacts", 14: "Chats",
         15: "Tasks", 16: "Briefcase", 17: "Comments",
     ]
-    private static let views: [Int64: Int64] = [7: 6, 10: 11, 12: 14, 13: 6, 15: 15, 16: 8]
+    private static let views: [Int64: Int64] = [
+        2: 5, 4: 5, 5: 5, 6: 5, 7: 6, 10: 11, 12: 14, 13: 6, 14: 5, 15: 15, 16: 8,
+    ]
 }

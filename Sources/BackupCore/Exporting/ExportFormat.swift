@@ -6,4 +6,6 @@ public enum ExportFormat: String, Sendable, Hashable, CaseIterable {
     case maildir
     /// One file a folder, quoted as mboxrd: messages and chats only.
     case mbox
+    /// The server's own archive, `mailbox.tgz`, which its import takes with flags, tags, dates and folders.
+    case tgz
 }

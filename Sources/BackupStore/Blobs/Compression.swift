@@ -2,11 +2,11 @@ import CShims
 import CZlib
 
 /// Writes gzip members: ISA-L at levels 1 to 3, zlib at 4 to 9 (Design, section 4).
-final class Compressor {
+package final class Compressor {
     private let isal: OpaquePointer?
     private let zlib: UnsafeMutablePointer<z_stream>?
 
-    init(level: Int) {
+    package init(level: Int) {
         if level <= 3 {
             isal = zx_deflater_new(Int32(max(1, level)))
             precondition(isal != nil, "out of memory")
@@ -40,7 +40,7 @@ final class Compressor {
     }
 
     /// Compresses all of `input`; hands what comes out to `output` in pieces. `last` ends the member.
-    func run(
+    package func run(
         _ input: UnsafeRawBufferPointer, last: Bool, buffer: UnsafeMutableRawBufferPointer,
         _ output: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
