@@ -11,7 +11,7 @@ struct CompletionTests {
     @Test(
         "Commands, parameters, values and options",
         arguments: [
-            ("getAcc", ["getAccountInfo"]), ("getacc", ["getAccountInfo"]), ("doSmart", ["doSmartScan"]), ("doPur", []), ("backup getIt", ["getItem"]),
+            ("getAcc", ["getAccountInfo"]), ("getacc", ["getAccountInfo"]), ("doSmart", ["doSmartScan"]), ("doPur", ["doPurge"]), ("doBackupL", []), ("backup getIt", ["getItem"]),
             ("--config x.yaml backup getIt", ["getItem"]), ("--config=x.yaml --json getIt", ["getItem"]), ("hel", ["help"]),
             ("help doUnd", ["doUndelete"]), ("help doUndelete ", []), ("--js", ["--json"]), ("getItem --js", ["--json"]),
             ("getaccountinfo bob@example.com b", ["backup_path", "backupstats"]),
@@ -19,7 +19,7 @@ struct CompletionTests {
             ("getItem bob@example.com 1 date ", ["all", "last"]), ("getItem bob@example.com 1 DATE l", ["last"]),
             ("getItem bob@example.com 1 --date l", ["last"]), ("getItem bob@example.com 1 --date=l", ["--date=last"]),
             ("getItem bob@example.com 1 --da", ["--date"]), ("getItem bob@example.com 1 dump_blob t", ["true"]),
-            ("doExportMailbox bob@example.com /tmp/x format ", ["eml", "maildir", "mbox"]),
+            ("doExportMailbox bob@example.com /tmp/x format ", ["eml", "maildir", "mbox", "tgz"]),
             ("doUndelete bob@example.com ", ["first"]), ("doUndelete bob@example.com first ", ["last"]),
             ("doUndelete bob@example.com \"27/02/2014 00:00:00\" ", ["last"]),
             ("doUndelete bob@example.com first last not", []),
