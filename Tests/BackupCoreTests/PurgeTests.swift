@@ -151,6 +151,8 @@ struct PurgeTests {
         try followed.bench.server.deleteAccount("bob@example.com")
         try followed.restart()
         try followed.pass(days: 40)
+        let trial = try followed.purge(trial: true)
+        #expect(trial.accounts.count == 1 && trial.accounts[0].isWhole && trial.items > 1100)
         var left = 700  // Asked for each item.
         let report = try followed.engine.purge(PurgeRequest(itemDays: 30, accountDays: 30), stop: { left -= 1; return left < 0 })
         #expect(report.isStopped && report.accounts.count == 1 && !report.accounts[0].isWhole)

@@ -113,9 +113,9 @@ extension RealTimeScanner {
     ) throws {
         var batch: [HistoryKey] = []
         func remove() throws {
+            defer { batch = [] }
             guard !isTrial else { return }
             try store.removeHistories(batch, with: StoreTransaction(account: nil, time: WallClock.milliseconds, kind: "purge"))
-            batch = []
         }
         try store.items(id, .all) { item in
             guard !stop() else { return }
