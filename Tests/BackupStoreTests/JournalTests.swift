@@ -264,6 +264,36 @@ struct JournalTests {
         try third.close()
     }
 
+    @Test("R6: sealed segments go one after the other: a power failure in between is no gap", arguments: 1...24 as ClosedRange<UInt64>)
+    func removalInOrder(seed: UInt64) throws {
+        let store = try StoreOnDisk()
+        let clock = store.disk.clock
+        store.options.now = { clock.now }
+        var writer = try store.open()
+        for number in 1...8 {
+            try writer.append(message(Int64(number), time: 1, change: Int64(number)))
+            try writer.commit()
+            try writer.checkpoint()
+        }
+        clock.now += 10 * 86_400_000
+        try writer.append(message(9, time: 1, change: 9))
+        try writer.commit()
+        let sealed = store.files("journal/segment-").count
+        var count = 0
+        store.disk.failing = { what in
+            if what.hasPrefix("remove journal/segment") { count += 1 }
+            return count > Int(seed % 6) ? .ioError : nil
+        }
+        do { try writer.checkpoint() } catch is StoreError {}  // Somewhere in the middle.
+        store.disk.failing = nil
+        store.crash(writer, .random(seed: seed))
+        let numbers = store.files("journal/segment-").compactMap { SegmentName(String($0.dropFirst("journal/".count)))?.number }
+        #expect(numbers.last! - numbers.first! + 1 == numbers.count && numbers.count <= sealed + 1, "\(numbers)")
+        writer = try store.open()
+        #expect(writer.recovery.findings.isEmpty && writer.lastSequence == 9)
+        try writer.close()
+    }
+
     @Test("R10: any errno at any call of a run loses nothing that was acknowledged", arguments: [Errno.ioError, .noSpace])
     func errnoAnywhere(error: Errno) throws {
         for call in stride(from: 60, to: 190, by: 3) {

@@ -100,11 +100,15 @@ struct CheckpointMaking<Files: FileSystem> {
         else { return }
         // Oldest first, and only as far as something is old enough: there may be thousands.
         let segments = names.compactMap { SegmentName($0) }.sorted { $0.number < $1.number }
+        var isRemoving = false
         for (sealed, next) in zip(segments, segments.dropFirst()) where sealed.number < previous.segment {
             // Sealed when the one after it was begun.
             guard let sealing = try SegmentReader(next, files, path).header?.time,
                 now - sealing > options.journalKeepDays * 86_400_000
             else { break }
+            // One is gone for good before the next goes: a power failure must leave no gap (R6).
+            if isRemoving { try files.syncFolder(path.journal) }
+            isRemoving = true
             try files.removeIfThere(path.segment(sealed))
         }
     }
