@@ -5,7 +5,7 @@ import Testing
 /// `make purges SCHEDULES=1000` does the same with more seeds, optimised.
 @Suite("Schedules of purges, scans, restores, crashes and clocks that jump")
 struct PurgeCheckTests {
-    private static let count = ProcessInfo.processInfo.environment["ZXBACKUP_PURGES"].flatMap(UInt64.init) ?? 6
+    private static let count = ProcessInfo.processInfo.environment["ZXBACKUP_PURGES"].flatMap(UInt64.init) ?? 4
 
     @Test("R2, R11: nothing kept loses its content, nothing goes early, and nothing that is over is left after two purges",
         arguments: 1...count)

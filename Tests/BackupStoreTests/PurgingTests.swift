@@ -288,4 +288,29 @@ struct PurgingTests {
         }
         #expect(call > 20)
     }
+
+    @Test("Whatever a power failure takes back of a purged account's end, nothing counts what is gone", arguments: 1...60 as ClosedRange<UInt64>)
+    func wholeAccountTakenBack(seed: UInt64) throws {
+        let store = try store(reliableSyncfs: seed % 2 == 0)
+        var writer = try store.open()
+        try writer.append(message(1, time: 1, change: 1))
+        try writer.append(
+            StoreTransaction(
+                account: account, time: 2, states: [NewState(key: .accountInfo(account), fields: ["type": "account", "deleted": true])]))
+        try writer.commit()
+        try writer.checkpoint()
+        try writer.removeHistories([.item(account: account, id: 1), .accountInfo(account)], with: .purge(4))
+        try writer.removePurgedAccounts()
+        store.crash(writer, .random(seed: seed))
+        writer = try store.open()
+        try writer.append(message(1, time: 5, change: 1, account: StandardRun.second))
+        try writer.commit()
+        try writer.close()
+        // After a week the journal tells of it no more, and the index is made anew.
+        for file in store.files("journal/segment-").dropLast() { store.disk.vanish(file) }
+        store.removeIndex()
+        writer = try store.open()
+        #expect(writer.recovery.vanished.isEmpty)
+        try writer.close()
+    }
 }

@@ -240,10 +240,14 @@ extension FileStoreWriter {
             try checkpoint()
             for account in try index.use("listing purged accounts", { try $0.emptyAccounts() }) {
                 let folder = path.account(account.account)
-                for number in try AccountStat.numbers(files, path, account.account).reversed() {  // The newest goes last.
+                // The newest goes last, once the others are gone for good: they count what was purged.
+                for number in try AccountStat.numbers(files, path, account.account).reversed() {
+                    try files.syncFolder(folder)
                     try files.remove(folder.appending("\(AccountStat.prefix)\(number)"))
                 }
-                if try removeFolders(folder) { try index.use("forgetting an account") { try $0.forget(account) } }
+                guard try removeFolders(folder) else { continue }
+                try files.syncFolder(path.accounts)
+                try index.use("forgetting an account") { try $0.forget(account) }
             }
         }
     }
