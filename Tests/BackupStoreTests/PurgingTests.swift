@@ -249,6 +249,43 @@ struct PurgingTests {
         try writer.close()
     }
 
+    @Test("A purge that the journal tells of, but no more what it purged, is counted by the next account_stat all the same")
+    func removalAlone() throws {
+        let store = try store()
+        var writer = try store.open()
+        try writer.append(message(1, time: 1, change: 1))
+        try writer.commit()
+        try writer.checkpoint()
+        try writer.append(message(1, time: 2, change: 1, account: StandardRun.second))
+        try writer.commit()
+        try writer.checkpoint()
+        try writer.removeHistories([.item(account: account, id: 1)], with: .purge(3))
+        store.crash(writer, .everything)
+        store.disk.vanish(try #require(store.files("journal/segment-").first))  // As after a week.
+        store.removeIndex()
+        writer = try store.open()
+        try writer.close()
+        #expect(try AccountStat.newest(store.disk, BackupPath(store.path), account)?.items == 0)
+    }
+
+    @Test("Lines of a purged history that are there again are found, also where the history was begun anew")
+    func backAgain() throws {
+        let store = try store()
+        let writer = try store.open()
+        try writer.append(message(1, time: 1, change: 1))
+        try writer.commit()
+        let before = try #require(store.disk.contents()[historyFile(1)])
+        try writer.removeHistories([.item(account: account, id: 1)], with: .purge(2))
+        try writer.checkpoint()
+        try writer.append(message(1, time: 3, change: 3))
+        try writer.commit()
+        writer.abandon()
+        #expect(try FileStoreCheck(of: store.path, files: store.disk).run().isDamaged == false)
+        store.disk.damage(historyFile(1)) { $0 = before }
+        let check = try FileStoreCheck(of: store.path, files: store.disk).run()
+        #expect(check.findings.contains { $0.kind == .historyBack && $0.file == historyFile(1) }, "\(check.findings)")
+    }
+
     @Test("An account that was purged whole leaves nothing, whatever crashes on the way", arguments: [true, false])
     func wholeAccount(reliableSyncfs: Bool) throws {
         var (call, isOver) = (0, false)

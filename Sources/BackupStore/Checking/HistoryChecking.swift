@@ -215,14 +215,15 @@ extension CheckRun {
         var current: UInt64 = 0
         try recovery.journal.replay(fromSegment: 0) { record in
             if case .begin(let header) = record { current = header.sequence }
-            guard case .removal(let key) = record, current <= floor, !isCopy,
-                try index.use("looking for \(key)", { try $0.latestLine(of: key) }) == nil,
-                try files.status(path.history(key)) != nil
-            else { return }
-            // A writer that began it anew meanwhile has a later line in it.
-            var isAnew = false
-            try histories.read(key) { if case .valid(let line, _, _, _) = $0, line.sequence > current { isAnew = true } }
-            guard !isAnew else { return }
+            guard case .removal(let key) = record, current <= floor, !isCopy, try files.status(path.history(key)) != nil else { return }
+            // One that was begun anew has later lines only.
+            var (isAnew, isBack) = (false, false)
+            try histories.read(key) {
+                guard case .valid(let line, _, _, _) = $0 else { return }
+                if line.sequence > current { isAnew = true } else { isBack = true }
+            }
+            let isKnown = try index.use("looking for \(key)", { try $0.latestLine(of: key) }) != nil
+            guard isBack || !isAnew && !isKnown else { return }
             find(
                 CheckFinding(
                     .historyBack, file: path.relativeHistory(key), of: key,
