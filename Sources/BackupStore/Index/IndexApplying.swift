@@ -156,8 +156,9 @@ extension IndexStatements {
     func remove(_ key: HistoryKey, at sequence: UInt64) throws {
         let known = try known(of: key)
         if let known, known.sequence > Int64(sequence) { return }
-        if let account = key.account, let number = try number(of: account) {
-            // The account's next `account_stat` is about what is left.
+        if let account = key.account {
+            // The account's next `account_stat` is about what is left, also where the journal tells of nothing but the removal.
+            let number = try numberMaking(account)
             try run(
                 """
                 UPDATE accounts SET lines = lines - ?, checksums = checksums - ?, sequence = max(sequence, ?) WHERE number = ?
