@@ -26,11 +26,12 @@ let isInMemory = ProcessInfo.processInfo.environment["TMPDIR"] == nil && FileMan
 let home = (isInMemory ? memory : FileManager.default.temporaryDirectory).appending(path: "zxbackup-lives-\(getpid())")
 try FileManager.default.createDirectory(at: home, withIntermediateDirectories: true)
 
-/// Lives lives, several at a time, and prints now and then what came of them so far.
+/// Lives lives, several at a time, and prints what is broken, and now and then what came of them so far.
 func live<Outcome: Sendable>(
-    _ empty: Outcome, _ one: @Sendable @escaping (UInt64, FilePath) -> Outcome,
-    adding: @Sendable @escaping (inout Outcome, Outcome) -> Void, saying: @Sendable @escaping (Outcome) -> String
-) -> Outcome {
+    _ empty: Outcome, _ broken: WritableKeyPath<Outcome, [String]> & Sendable,
+    _ one: @Sendable @escaping (UInt64, FilePath) throws -> Outcome, adding: @Sendable @escaping (inout Outcome, Outcome) -> Void,
+    saying: @Sendable @escaping (Outcome) -> String
+) -> (outcome: Outcome, problems: [String]) {
     let sum = Mutex((outcome: empty, done: 0))
     let next = Atomic<UInt64>(first)
     DispatchQueue.concurrentPerform(iterations: ProcessInfo.processInfo.activeProcessorCount) { _ in
@@ -40,7 +41,13 @@ func live<Outcome: Sendable>(
             let folder = home.appending(path: "\(seed)")
             defer { try? FileManager.default.removeItem(at: folder) }  // A temporary folder.
             try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)  // Else the life says so.
-            let outcome = one(seed, FilePath(folder.path))
+            var outcome = empty
+            do {
+                outcome = try one(seed, FilePath(folder.path))
+            } catch {
+                outcome[keyPath: broken] = ["seed \(seed): \(error)"]
+            }
+            outcome[keyPath: broken].forEach { print($0) }
             sum.withLock { sum in
                 adding(&sum.outcome, outcome)
                 sum.done += 1
@@ -48,66 +55,35 @@ func live<Outcome: Sendable>(
             }
         }
     }
-    return sum.withLock { $0.outcome }
+    let outcome = sum.withLock { $0.outcome }
+    return (outcome, outcome[keyPath: broken].filter { !$0.hasPrefix("    ") })
 }
 
 let problems: [String]
-if kind == "purges" {
-    let outcome = live(PurgeCheck.Outcome()) { seed, folder in
-        var outcome = PurgeCheck.Outcome()
-        do {
-            outcome = try PurgeCheck(seed: seed).run(in: folder)
-        } catch {
-            outcome.broken = ["seed \(seed): \(error)"]
-        }
-        outcome.broken.forEach { print($0) }
-        return outcome
-    } adding: {
-        $0 += $1
-    } saying: {
-        "\($0.purged) items purged"
-    }
-    problems = outcome.broken.filter { !$0.hasPrefix("    ") }
+switch kind {
+case "purges":
+    let (outcome, broken) = live(
+        PurgeCheck.Outcome(), \.broken, { try PurgeCheck(seed: $0).run(in: $1) }, adding: { $0 += $1 },
+        saying: { "\($0.purged) items purged" })
+    problems = broken
     print(
         "purges: \(count) schedules, \(outcome.purges) purges, \(outcome.purged) items and \(outcome.accounts) accounts purged, "
             + "\(outcome.crashes) crashes, \(outcome.jumps) jumps of the clock; \(outcome.contents) contents read, "
             + "\(problems.count) invariants broken")
-} else if kind == "storms" {
-    let outcome = live(StormCheck.Outcome()) { seed, folder in
-        var outcome = StormCheck.Outcome()
-        do {
-            outcome = try StormCheck(seed: seed).run(in: folder)
-        } catch {
-            outcome.broken = ["seed \(seed): \(error)"]
-        }
-        outcome.broken.forEach { print($0) }
-        return outcome
-    } adding: {
-        $0 += $1
-    } saying: {
-        "\($0.crashes) crashes"
-    }
-    problems = outcome.broken.filter { !$0.hasPrefix("    ") }
+case "storms":
+    let (outcome, broken) = live(
+        StormCheck.Outcome(), \.broken, { try StormCheck(seed: $0).run(in: $1) }, adding: { $0 += $1 },
+        saying: { "\($0.crashes) crashes" })
+    problems = broken
     print(
         "storms: \(count) lives, \(outcome.crashes) crashes, \(outcome.errors) errors, \(outcome.serverCrashes) crashes of the "
             + "server, \(outcome.damages) damages of its log; \(outcome.selections) mailboxes compared, \(outcome.marked) of them "
             + "marked for a scan, \(problems.count) invariants broken")
-} else {
-    let outcome = live(LifeCheck.Outcome()) { seed, folder in
-        var outcome = LifeCheck.Outcome()
-        do {
-            outcome = try LifeCheck(seed: seed).run(in: folder)
-        } catch {
-            outcome.differences = ["seed \(seed): \(error)"]
-        }
-        outcome.differences.forEach { print($0) }
-        return outcome
-    } adding: {
-        $0 += $1
-    } saying: {
-        "\($0.items) items compared"
-    }
-    problems = outcome.differences.filter { !$0.hasPrefix("    ") }
+default:
+    let (outcome, broken) = live(
+        LifeCheck.Outcome(), \.differences, { try LifeCheck(seed: $0).run(in: $1) }, adding: { $0 += $1 },
+        saying: { "\($0.items) items compared" })
+    problems = broken
     print("lives: \(count) lives, \(outcome.restores) restores, \(problems.count) differences")
 }
 try? FileManager.default.removeItem(at: home)  // A temporary folder.

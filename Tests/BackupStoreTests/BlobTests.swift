@@ -248,9 +248,9 @@ struct BlobTests {
         try writer.commit()
         let one = HistoryKey.item(account: account, id: 1)
         let two = HistoryKey.item(account: account, id: 2)
-        #expect(try writer.removeHistories([one], with: .purge(3)) == [blob.id])
+        #expect(try writer.removeHistories([one], time: 3) == [blob.id])
         #expect(try writer.expireBlobs([blob.id], day: "2026-11-25").isEmpty, "another item names it")
-        _ = try writer.removeHistories([two], with: .purge(4))
+        _ = try writer.removeHistories([two], time: 4)
 
         let start = store.disk.trace.count
         let pinned = try writer.stageBlob(bytes)
@@ -291,7 +291,7 @@ struct BlobTests {
             try writer.commit()
             store.disk.faults = [.init(call: store.disk.calls + call * 2, error: nil)]
             do {
-                let candidates = try writer.removeHistories([.item(account: account, id: 1)], with: .purge(2))
+                let candidates = try writer.removeHistories([.item(account: account, id: 1)], time: 2)
                 _ = try writer.expireBlobs(candidates, day: "2026-11-25")
                 return
             } catch  where store.disk.isDead {}

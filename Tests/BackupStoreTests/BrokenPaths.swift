@@ -114,7 +114,7 @@ enum BrokenPaths {
         second.marks = [Mark(reason: "a reason", candidates: [258], time: 1)]
         try writer.append(second)
         try writer.commit()
-        _ = try writer.removeHistories([.item(account: account, id: 260)], with: .purge(6000))
+        _ = try writer.removeHistories([.item(account: account, id: 260)], time: 6000)
         if isCrashed {
             try writer.checkpoint()
             try writer.append(message(259, folder: 7, time: 7000, change: 7, position: "position 7"))

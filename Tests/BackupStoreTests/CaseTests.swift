@@ -126,7 +126,7 @@ struct CaseTests {
                 }
                 guard count > 1, attempt == 1 else { continue }
                 var gone: [BlobID] = []
-                do { gone = try writer.removeHistories([.item(account: account, id: 300)], with: .purge(50)) } catch let full as StoreError {
+                do { gone = try writer.removeHistories([.item(account: account, id: 300)], time: 50) } catch let full as StoreError {
                     #expect([.noSpace, .groupDropped].contains(full.code), "\(full)")
                     try writer.rollback()
                 }
@@ -161,7 +161,7 @@ struct CaseTests {
             store.disk.faults = [SimulatedFault(call: store.disk.calls + call, error: nil, tornBytes: call % 60)]
             func purge(_ writer: FileStoreWriter<SimulatedFileSystem>) throws {
                 let there = try keys.filter { try !writer.history(of: $0).lines.isEmpty }
-                let gone = try writer.removeHistories(there, with: .purge(50))
+                let gone = try writer.removeHistories(there, time: 50)
                 _ = try writer.expireBlobs(gone, day: "2026-11-26")
                 try writer.emptyExpired(day: "2026-11-26")
             }

@@ -28,7 +28,7 @@ struct CheckTests {
                 account: nil, time: 10,
                 states: [NewState(key: .directory(.domains, "domain-1"), fields: ["type": "domain", "name": "example.com"])]))
         try writer.commit()
-        _ = try writer.removeHistories([.item(account: account, id: 4)], with: .purge(11))
+        _ = try writer.removeHistories([.item(account: account, id: 4)], time: 11)
         return (store, writer)
     }
 
@@ -375,7 +375,7 @@ private final class WorkMeanwhile {
             try writer.commit()
             try writer.rebuildIndex()
         default:
-            let blobs = try writer.removeHistories([.item(account: account, id: n % 6)], with: .purge(n))
+            let blobs = try writer.removeHistories([.item(account: account, id: n % 6)], time: n)
             _ = try writer.expireBlobs(blobs, day: "2026-11-25")
             if n % 3 == 0 { try writer.emptyExpired(day: "2026-11-25") }
         }

@@ -169,7 +169,7 @@ struct CrashTests {
         let blob = try writer.stageBlob(Array("Subject: Old\r\n\r\n".utf8))
         try writer.append(message(257, time: 1, change: 1, blob: blob))
         try writer.commit()
-        let gone = try writer.removeHistories([.item(account: account, id: 257)], with: .purge(2))
+        let gone = try writer.removeHistories([.item(account: account, id: 257)], time: 2)
         store.disk.failing = { $0 == "sync expired/" ? .ioError : nil }
         #expect(throws: StoreError.self) { _ = try writer.expireBlobs(gone, day: "2026-11-26") }
         store.disk.failing = nil
@@ -295,7 +295,7 @@ struct CrashTests {
             do {
                 try store.open().abandon()
                 isOver = true
-            } catch {}  // The power failed.
+            } catch where store.disk.isDead {}  // The power failed.
             store.disk = store.disk.afterCrash(.synced)
             let third = try store.open()
             try third.append(message(257, time: 2, change: 2, position: "two"))

@@ -103,7 +103,7 @@ struct HistoryCensusTests {
         let clock = SimulatedClock()
         let store = try store(clock)
         let writer = try store.open()
-        _ = try writer.removeHistories([.item(account: account, id: 2), .item(account: account, id: 3)], with: .purge(50))
+        _ = try writer.removeHistories([.item(account: account, id: 2), .item(account: account, id: 3)], time: 50)
         if comesAgain {
             try writer.append(message(3, time: 51, change: 51))
             try writer.commit()

@@ -85,7 +85,7 @@ struct ModelTests {
                 steps.append("rebuild")
             case 12:
                 let id = Int64.random(in: 1...6, using: &generator)
-                let candidates = try writer.removeHistories([.item(account: account, id: id)], with: .purge(1))
+                let candidates = try writer.removeHistories([.item(account: account, id: id)], time: 1)
                 _ = try writer.expireBlobs(candidates, day: "2026-11-25")
                 if Bool.random(using: &generator) { try writer.emptyExpired(day: "2026-11-25") }
                 pending.sequence += 1

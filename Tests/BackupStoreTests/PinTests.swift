@@ -17,7 +17,7 @@ struct PinTests {
         let second = try writer.stageBlob(bytes)  // For a group to come.
         try writer.commit()
         #expect(writer.blobs.isPinned(first.id), "the second reference is still in the making")
-        let candidates = try writer.removeHistories([.item(account: account, id: 1)], with: .purge(2))
+        let candidates = try writer.removeHistories([.item(account: account, id: 1)], time: 2)
         #expect(try writer.expireBlobs(candidates, day: "2026-11-25").isEmpty)
         try writer.append(message(2, time: 2, change: 2, blob: second))
         try writer.commit()
@@ -34,7 +34,7 @@ struct PinTests {
         let blob = try writer.stageBlob(bytes)
         try writer.append(message(1, time: 1, change: 1, blob: blob))
         try writer.commit()
-        let candidates = try writer.removeHistories([.item(account: account, id: 1)], with: .purge(2))
+        let candidates = try writer.removeHistories([.item(account: account, id: 1)], time: 2)
         #expect(try writer.expireBlobs(candidates, day: "2026-11-25") == [blob.id])
         // The reference alone is enough where the store has recorded the blob: it is not staged anew.
         try writer.append(message(2, time: 3, change: 3, blob: blob))
@@ -43,7 +43,7 @@ struct PinTests {
         #expect(try writer.blobBytes(blob.id) == bytes)
         #expect(store.files("expired/").isEmpty && store.files("items/").count == 1)
 
-        let more = try writer.removeHistories([.item(account: account, id: 2)], with: .purge(4))
+        let more = try writer.removeHistories([.item(account: account, id: 2)], time: 4)
         #expect(try writer.expireBlobs(more, day: "2026-11-26") == [blob.id])
         try writer.emptyExpired(day: "2026-11-26")
         let error = #expect(throws: StoreError.self) { try writer.blobBytes(blob.id) }
@@ -84,7 +84,7 @@ struct PinTests {
             try writer.append(message(1, time: 1, change: Int64(n), blob: blob))
             try writer.commit()
             #expect(try writer.blobBytes(blob.id) == body, "round \(n)")
-            if n % 2 == 0 { _ = try writer.removeHistories([.item(account: account, id: 1)], with: .purge(1)) }
+            if n % 2 == 0 { _ = try writer.removeHistories([.item(account: account, id: 1)], time: 1) }
         }
     }
 

@@ -12,7 +12,7 @@ struct RecoveryTests {
         let writer = try store.open()
         try writer.append(message(1, folder: 2, time: 1, change: 1))
         try writer.commit()
-        _ = try writer.removeHistories([.item(account: account, id: 1)], with: .purge(2))
+        _ = try writer.removeHistories([.item(account: account, id: 1)], time: 2)
         try writer.append(message(1, folder: 5, time: 3, change: 3))
         try writer.commit()
         try writer.append(message(2, time: 4, change: 4))
@@ -221,7 +221,7 @@ struct RecoveryTests {
         let writer = try store.open()
         for n in 1...4 { try writer.append(message(Int64(n % 2), time: 1, change: Int64(n))) }
         try writer.commit()
-        _ = try writer.removeHistories([.item(account: account, id: 1)], with: .purge(2))
+        _ = try writer.removeHistories([.item(account: account, id: 1)], time: 2)
         try writer.checkpoint()
         let stat = try AccountStat.newest(store.disk, BackupPath(store.path), account)
         #expect(stat?.sequence == 5 && stat?.items == 1 && stat?.lines == 2)

@@ -66,3 +66,14 @@ final class StoreOnDisk {
 func historyFile(_ id: Int64, account: String = account) -> String {
     BackupPath("/").relativeHistory(.item(account: account, id: id))
 }
+
+extension FileStoreWriter {
+    /// Removes whole histories; returns the blobs that they named.
+    @discardableResult
+    func removeHistories(_ keys: [HistoryKey], time: Int64) throws -> [BlobID] {
+        try commit()
+        let named = try Set(keys.flatMap { try history(of: $0).lines.flatMap(\.blobs).map(\.id) })
+        try removeHistories(keys, with: .purge(time))
+        return Array(named)
+    }
+}

@@ -102,8 +102,8 @@ public struct PurgeCheck: Sendable {
                 outcome.jumps += 1
             case 14: backup.clock.now = PurgeCheck.begin + passed
             case 15:
-                try backup.work { try $0.close() }
-                backup.end()
+                try backup.attempt { try $0.close() }
+                backup.close()
                 if generator.once(in: 2) { backup.clock.reboot() }
             case 16:
                 try scan()
@@ -126,7 +126,7 @@ public struct PurgeCheck: Sendable {
         }
 
         private func scan() throws {
-            try backup.work { engine in
+            try backup.attempt { engine in
                 var options = SmartScanOptions()
                 options.yields = false
                 try engine.smartScan(options)
@@ -149,7 +149,7 @@ public struct PurgeCheck: Sendable {
 
         private mutating func purge(_ itemDays: Int64, _ accountDays: Int64) throws {
             try look()
-            try backup.work { try $0.purge(PurgeRequest(itemDays: itemDays, accountDays: accountDays)) }
+            try backup.attempt { try $0.purge(PurgeRequest(itemDays: itemDays, accountDays: accountDays)) }
             outcome.purges += 1
             try backup.look { try compare($0, itemDays, accountDays) }
         }

@@ -59,9 +59,6 @@ final class StormyBackup {
         }
     }
 
-    /// Does something, however often that takes a new process.
-    func work(_ body: (BackupEngine) throws -> Void) throws { try attempt(body) }
-
     /// The clocks of the backup's machine.
     var clock: SimulatedClock { disk.clock }
 
@@ -84,13 +81,11 @@ final class StormyBackup {
     /// A reader of what is there.
     func reader() throws -> FileStoreReader<SimulatedFileSystem> { try FileStoreReader(opening: path, files: disk) }
 
-    /// Lets go of everything.
+    /// Lets go of everything; the next work begins another process.
     func close() { stop() }
 
-    /// The process ended; the next work begins another.
-    func end() { stop() }
-
-    private func attempt(_ body: (BackupEngine) throws -> Void) throws {
+    /// Does something, however often that takes a new process.
+    func attempt(_ body: (BackupEngine) throws -> Void) throws {
         var tries = 1
         while true {
             do {

@@ -44,16 +44,17 @@ final class ArchiveWriter: ExportWriting {
         if let view = folders.view(state.row.folderID ?? WellKnownFolder.userRoot), view != 0, view != Int64(state.row.type.rawValue) {
             misplaced += 1
         }
-        return try add(state, path(of: state) + name, hasContent ? .some(state.blob) : nil)
+        return try add(state, path(of: state) + name, hasContent: hasContent)
     }
 
     func write(_ revision: ItemState.Revision, of state: ItemState) throws -> ExportedItem? {
         guard let name = name(of: state, revision.row.name ?? state.row.name, version: revision.row.version) else { return nil }
         var former = state
         let row = revision.row
+        former.blob = revision.blob
         (former.row.name, former.row.date, former.row.metadata) = (row.name ?? state.row.name, row.date, row.metadata)
         (former.row.modMetadata, former.row.modContent, former.row.changeDate) = (row.modMetadata, row.modContent, row.changeDate)
-        return try add(former, path(of: state) + name, .some(revision.blob))
+        return try add(former, path(of: state) + name, hasContent: true)
     }
 
     func finish() throws {
@@ -63,13 +64,12 @@ final class ArchiveWriter: ExportWriting {
 
     // MARK: Entries
 
-    /// - Parameter blob: nil for an item without content.
     @discardableResult
-    private func add(_ state: ItemState, _ name: String, _ blob: BlobReference?? = nil) throws -> ExportedItem {
+    private func add(_ state: ItemState, _ name: String, hasContent: Bool = false) throws -> ExportedItem {
         var held: [UInt8] = []
         var checked: BlobReference?
-        if let blob {
-            checked = try contents.read(blob) { if (blob?.size ?? 0) <= Self.heldBytes { held.append(contentsOf: $0) } }
+        if hasContent {
+            checked = try contents.read(state.blob) { if state.blob!.size <= Self.heldBytes { held.append(contentsOf: $0) } }
             guard checked!.size <= TarStream.longestEntry else {
                 throw UnexportedItem(reason: .broken, detail: "its content has more bytes than an archive of this format can hold")
             }

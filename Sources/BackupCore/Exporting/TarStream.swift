@@ -63,7 +63,7 @@ final class TarStream {
     ) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: block)
         func set(_ place: Int, _ text: [UInt8]) { bytes.replaceSubrange(place..<place + text.count, with: text) }
-        /// Octal digits, filled up with spaces or zeros.
+        /// Octal digits, filled up with zeros.
         func octal(_ number: Int64, _ width: Int) -> [UInt8] {
             let digits = Array(String(max(number, 0), radix: 8).utf8).suffix(width)
             return [UInt8](repeating: UInt8(ascii: "0"), count: width - digits.count) + digits

@@ -115,7 +115,7 @@ extension RealTimeScanner {
         func remove() throws {
             defer { batch = [] }
             guard !isTrial else { return }
-            try store.removeHistories(batch, with: StoreTransaction(account: nil, time: WallClock.milliseconds, kind: "purge"))
+            try store.removeHistories(batch, with: .purge(WallClock.milliseconds))
         }
         try store.items(id, .all) { item in
             guard !stop() else { return }

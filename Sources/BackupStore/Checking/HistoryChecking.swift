@@ -222,8 +222,7 @@ extension CheckRun {
                 guard case .valid(let line, _, _, _) = $0 else { return }
                 if line.sequence > current { isAnew = true } else { isBack = true }
             }
-            let isKnown = try index.use("looking for \(key)", { try $0.latestLine(of: key) }) != nil
-            guard isBack || !isAnew && !isKnown else { return }
+            guard try isBack || !isAnew && index.use("looking for \(key)", { try $0.latestLine(of: key) }) == nil else { return }
             find(
                 CheckFinding(
                     .historyBack, file: path.relativeHistory(key), of: key,

@@ -191,13 +191,6 @@ extension IndexStatements {
         }
     }
 
-    /// Blobs that a history names in any of its states.
-    func blobs(of key: HistoryKey) throws -> [BlobID] {
-        try rows("SELECT blob FROM uses WHERE user = ?", [key.indexName.databaseValue]).compactMap {
-            BlobID(try $0.value(0, as: String.self))
-        }
-    }
-
     /// Whether any state, or the source position, names the blob.
     func isUsed(_ id: BlobID) throws -> Bool {
         if try row("SELECT 1 FROM uses WHERE blob = ? LIMIT 1", [id.description.databaseValue]) != nil { return true }

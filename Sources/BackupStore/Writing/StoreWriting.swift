@@ -44,8 +44,7 @@ public protocol StoreWriting: StoreReading {
     /// - Parameter last: the last one of the page before.
     func deletedItems(_ account: String, before sequence: UInt64, after last: IndexedItem?, limit: Int) throws -> [IndexedItem]
     /// Removes whole histories; their blobs stay until ``expireReleasedBlobs(stop:)``.
-    @discardableResult
-    func removeHistories(_ keys: [HistoryKey], with transaction: StoreTransaction) throws -> [BlobID]
+    func removeHistories(_ keys: [HistoryKey], with transaction: StoreTransaction) throws
     /// Moves the blobs that lost their last reference to where readers still find them (R2).
     func expireReleasedBlobs(stop: () -> Bool) throws -> PurgedBlobs
     /// Removes for good what was moved there some days ago.

@@ -82,7 +82,7 @@ extension PurgeReport {
 }
 
 extension PurgeReport.Account {
-    /// "on 27/02/2014", or from when to when.
+    /// When the items were deleted, or from when to when.
     fileprivate var when: String {
         guard let deletions else { return "" }
         let (first, last) = (TimeText.local(deletions.lowerBound), TimeText.local(deletions.upperBound))

@@ -43,15 +43,7 @@ enum GetProperty: Command {
 }
 
 /// `setProperty`: another value for a property.
-enum SetProperty: ServiceCommand {
-    static func run(
-        _ invocation: Invocation, in engine: BackupEngine, _ configuration: Configuration, _ console: Console
-    ) throws -> CommandStatus {
-        let status = try runAlone(invocation, configuration, console)
-        engine.settings = try PropertyFile(stateFolder: configuration.stateFolder).settings()
-        return status
-    }
-
+enum SetProperty: SettingsCommand {
     static func runAlone(_ invocation: Invocation, _ configuration: Configuration, _ console: Console) throws -> CommandStatus {
         let property = try GetProperty.property(try invocation.required("name"))
         let file = PropertyFile(stateFolder: configuration.stateFolder)

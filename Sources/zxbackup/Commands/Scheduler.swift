@@ -2,15 +2,7 @@ import BackupCore
 import BackupStore
 
 /// `scheduler`: when the service does something by itself.
-enum Scheduler: ServiceCommand {
-    static func run(
-        _ invocation: Invocation, in engine: BackupEngine, _ configuration: Configuration, _ console: Console
-    ) throws -> CommandStatus {
-        let status = try runAlone(invocation, configuration, console)
-        engine.settings = try PropertyFile(stateFolder: configuration.stateFolder).settings()
-        return status
-    }
-
+enum Scheduler: SettingsCommand {
     static func runAlone(_ invocation: Invocation, _ configuration: Configuration, _ console: Console) throws -> CommandStatus {
         let job = try invocation.required("job")
         let isPurge = job.lowercased() == "purge"

@@ -33,6 +33,19 @@ extension ServiceCommand {
     }
 }
 
+/// A command that changes the settings: it needs no engine, and the running one takes them over.
+protocol SettingsCommand: ServiceCommand {}
+
+extension SettingsCommand {
+    static func run(
+        _ invocation: Invocation, in engine: BackupEngine, _ configuration: Configuration, _ console: Console
+    ) throws -> CommandStatus {
+        let status = try runAlone(invocation, configuration, console)
+        engine.settings = try PropertyFile(stateFolder: configuration.stateFolder).settings()
+        return status
+    }
+}
+
 extension Configuration {
     /// An engine for one command, where no service runs.
     func withEngine<Result>(_ path: FilePath, _ body: (BackupEngine) throws -> Result) throws -> Result {
