@@ -9,6 +9,7 @@ struct BackupPath: Sendable {
     let journal: FilePath
     let index: FilePath
     let expired: FilePath
+    let server: FilePath
     // Paths made of text in one go: joining components costs more than opening the file.
     private let text: String
 
@@ -20,6 +21,7 @@ struct BackupPath: Sendable {
         journal = self.root.appending("journal")
         index = self.root.appending("index")
         expired = self.root.appending("expired")
+        server = self.root.appending("server")
     }
 
     /// Files of this prefix are unfinished: ignored by every reader, removed by the next writer (R13).

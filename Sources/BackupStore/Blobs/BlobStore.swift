@@ -126,45 +126,61 @@ final class BlobStore<Files: FileSystem>: @unchecked Sendable {
         let file = try files.open(temporary, .createNew)
         defer { file.close() }
         do {
-            var digest = Digest()
-            var size: Int64 = 0
-            var stored: Int64 = 0
-            bench.compressor.reset()
+            var member = MemberWriter(file, bench)
             var filled = bench.input.count  // The first piece is there already.
-            while true {
-                let piece = UnsafeRawBufferPointer(rebasing: bench.input[..<filled])
-                digest.update(piece)
-                size += Int64(filled)
-                try bench.compressor.run(piece, last: filled == 0, buffer: bench.output) {
-                    try file.write($0, at: stored)
-                    stored += Int64($0.count)
-                }
-                if filled == 0 { break }
+            while filled > 0 {
+                try member.add(UnsafeRawBufferPointer(rebasing: bench.input[..<filled]))
                 filled = try source(bench.input)
             }
-            let id = digest.finish()
-            if let known = try pinKnown(id, recorded) {
+            let blob = try member.end()
+            if let known = try pinKnown(blob.id, recorded) {
                 try files.remove(temporary)
                 return known
             }
-            try verify(file, id, size, stored, bench)
+            try verify(file, blob, bench)
             if !batches { try file.sync() }
-            return register(BlobReference(id: id, size: size, stored: stored), temporary)
+            return register(blob, temporary)
         } catch {
             try? files.remove(temporary)  // The next writer removes what stays.
             throw error
         }
     }
 
-    private func verify(_ file: Files.File, _ id: BlobID, _ size: Int64, _ stored: Int64, _ bench: BlobWorkbench) throws {
+    /// Writes a file that is no blob, compressed and verified like one; durable under its name when this returns.
+    /// - Parameter body: hands its bytes to what it is called with.
+    func write(to target: FilePath, _ body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void) throws -> BlobReference {
+        let bench = takeBench()
+        defer { giveBack(bench) }
+        let folder = target.removingLastComponent()
+        let temporary = folder.appending(BackupPath.temporaryPrefix + target.lastComponent!.string)
+        let file = try files.open(temporary, .createOrUpdate)
+        defer { file.close() }
+        let content: BlobReference
+        do {
+            try file.truncate(to: 0)
+            var member = MemberWriter(file, bench)
+            try body { try member.add($0) }
+            content = try member.end()
+            try verify(file, content, bench)
+            try file.sync()
+            try files.rename(temporary, to: target)
+        } catch {
+            try? files.remove(temporary)  // The next writer removes what stays.
+            throw error
+        }
+        try files.syncFolder(folder)
+        return content
+    }
+
+    private func verify(_ file: Files.File, _ blob: BlobReference, _ bench: BlobWorkbench) throws {
         var digest = Digest()
         var offset: Int64 = 0
         var length: Int64 = 0
         var ended = false
         bench.decompressor.reset()
-        while offset < stored {
+        while offset < blob.stored {
             let count = try file.readFully(into: bench.input, at: offset)
-            guard count > 0, !ended else { throw notVerified(id) }
+            guard count > 0, !ended else { throw notVerified(blob.id) }
             let piece = UnsafeRawBufferPointer(rebasing: bench.input[..<count])
             let progress = bench.decompressor.run(piece, buffer: bench.output) {
                 digest.update($0)
@@ -173,11 +189,11 @@ final class BlobStore<Files: FileSystem>: @unchecked Sendable {
             switch progress {
             case .needsInput?: break
             case .ended?: ended = true
-            case nil: throw notVerified(id)
+            case nil: throw notVerified(blob.id)
             }
             offset += Int64(count)
         }
-        guard ended, offset == stored, length == size, digest.finish() == id else { throw notVerified(id) }
+        guard ended, offset == blob.stored, length == blob.size, digest.finish() == blob.id else { throw notVerified(blob.id) }
     }
 
     private func notVerified(_ id: BlobID) -> StoreError {

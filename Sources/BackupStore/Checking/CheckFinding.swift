@@ -46,6 +46,10 @@ public struct CheckFinding: Sendable, Hashable, CustomStringConvertible {
         public static let blobExpired = Kind("blobExpired")
         /// No state names the blob.
         public static let blobOrphaned = Kind("blobOrphaned")
+        /// An archive in `server/` is not there.
+        public static let archiveMissing = Kind("archiveMissing")
+        /// An archive in `server/` is not what was kept.
+        public static let archiveDamaged = Kind("archiveDamaged")
         /// A file or folder that the store did not make.
         public static let unexpectedFile = Kind("unexpectedFile")
         /// Names in a folder that differ in upper and lower case only.

@@ -10,6 +10,7 @@ public typealias StoreCheck = FileStoreCheck<PosixFileSystem>
 /// - checkpoints and `account_stat` against journal and histories;
 /// - the path's own index against one that is made anew from histories and journal, in a temporary folder;
 /// - every blob against its name and its recorded length, and every reference to one;
+/// - the archives in `server/` against what their histories say;
 /// - the names of all files.
 ///
 /// What was committed when the check began must be there. What a writer commits or purges meanwhile is neither missed nor
@@ -121,6 +122,7 @@ final class CheckRun<Files: FileSystem> {
         try compareIndex()
         try checkReferences()
         try checkBlobFiles()
+        try checkArchives()
         try checkNames()
         try checkBeyond()
         try settleDoubts()

@@ -72,7 +72,7 @@ enum StoreCreation {
                 }
             }
         }
-        for folder in [path.root, path.blobs, path.journal, path.index, path.expired] { try clean(folder) }
+        for folder in [path.root, path.blobs, path.journal, path.index, path.expired, path.server] { try clean(folder) }
         guard try files.status(path.accounts) != nil else { return }
         for account in try files.list(path.accounts) where account.isFolder { try clean(path.account(account.name)) }
     }

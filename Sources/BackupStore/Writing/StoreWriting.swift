@@ -51,6 +51,13 @@ public protocol StoreWriting: StoreReading {
     func emptyExpired(stop: () -> Bool) throws -> PurgedBlobs
     /// Removes the folders of accounts that were purged whole.
     func removePurgedAccounts() throws
+    /// Keeps a file of the mail server in `server/`, durable when this returns.
+    func keepArchive(
+        _ kind: ServerArchive.Kind, named name: String, at time: Int64,
+        _ body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    ) throws -> ServerArchive
+    /// Removes archives that were kept before a commit sequence, but of each kind the last one.
+    func removeArchives(before sequence: UInt64) throws -> [ServerArchive]
     /// Makes a checkpoint and gives the lock back. What was not committed is dropped.
     func close() throws
 }
