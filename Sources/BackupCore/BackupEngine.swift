@@ -93,8 +93,9 @@ public final class BackupEngine {
     public func begin(progress: (String, ScanStatistics) throws -> Void = { _, _ in }) throws -> ScanStatistics {
         var total = ScanStatistics()
         let accounts = try source.accounts()
-        for account in accounts where try store.accountInfo(account.id) == nil { try scanner.record(account) }
+        try scanner.recordDirectory(.allButKnownAccounts)
         for row in try source.mailboxes() where scanner.isNew(row) {
+            if try scanner.isSwitchedOff(row) { continue }
             let account = accounts.first { $0.id == row.accountID }
                 ?? AccountEntry(id: row.accountID, name: row.comment ?? row.accountID)
             let statistics = try scanner.scanOrRefuse(row, account: account)

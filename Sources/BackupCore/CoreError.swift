@@ -11,6 +11,10 @@ public struct CoreError: Error, Sendable, CustomStringConvertible {
 
         /// No account of that name or id, in the backup or on the server.
         public static let unknownAccount = Code("unknownAccount")
+        /// A query of the server's configuration that cannot be meant.
+        public static let configurationQuery = Code("configurationQuery")
+        /// No COS of that name.
+        public static let unknownCOS = Code("unknownCOS")
         /// A time before the account's first scan.
         public static let beforeFirstScan = Code("beforeFirstScan")
         /// The destination exists already.
@@ -37,6 +41,8 @@ public struct CoreError: Error, Sendable, CustomStringConvertible {
         public static let tooLittleSpace = Code("tooLittleSpace")
         /// More contents could not be read than were said to be borne.
         public static let tooManyReadErrors = Code("tooManyReadErrors")
+        /// The account's backup is switched off.
+        public static let switchedOff = Code("switchedOff")
         /// The work was stopped by request.
         public static let stopped = Code("stopped")
     }

@@ -18,6 +18,17 @@ public enum TimeText {
         return "\(date) \(two(fields.tm_hour)):\(two(fields.tm_min)):\(two(fields.tm_sec))"
     }
 
+    /// `dd_MM_yy#HH_mm_ss` in the time zone of the machine, as names of archives have it.
+    static func fileName(_ milliseconds: Int64) -> String {
+        let text = local(milliseconds)
+        guard text.count == 19 else { return String(milliseconds) }
+        let parts = text.split { "/ :".contains($0) }
+        return "\(parts[0])_\(parts[1])_\(parts[2].suffix(2))#\(parts[3])_\(parts[4])_\(parts[5])"
+    }
+
+    /// `dd/MM/yyyy` in the time zone of the machine.
+    static func day(_ milliseconds: Int64) -> String { String(local(milliseconds).prefix { $0 != " " }) }
+
     /// ISO 8601 in the time zone of the machine, with its offset: one moment also in an hour that occurs twice.
     public static func isoLocal(second: Int64) -> String {
         var seconds = time_t(second)

@@ -1,4 +1,5 @@
 import BackupCore
+import BackupStore
 import Glibc
 import RedoLog
 import Synchronization
@@ -7,7 +8,7 @@ import SystemPackage
 /// A live Zimbra or Carbonio mailbox server: its database, its directory, its volumes and its redo log, for reading.
 ///
 /// Everything is found from the server's `localconfig.xml`. Nothing is written and no lock is held.
-public final class ZimbraServer: MailSource {
+public final class ZimbraServer: MailSource, COSSwitching {
     /// Who the server is: its `zimbraId` and its name in the directory.
     public let identity: MailServerIdentity
     /// Where it writes its redo log.
@@ -64,6 +65,29 @@ public final class ZimbraServer: MailSource {
 
     /// Every account and resource that is homed on this server.
     public func accounts() throws -> [AccountEntry] { try directory.accounts(of: identity.name) }
+
+    /// Every account of this server, and every entry of the directory that is no account's.
+    public func directoryVersions() throws -> [HistoryKey: Int] { try directory.versions(of: identity.name) }
+
+    /// Entries of the directory.
+    public func readDirectory(_ keys: [HistoryKey], _ body: (DirectoryRecord) throws -> Void) throws { try directory.read(keys, body) }
+
+    /// A server has its directory.
+    public var hasDirectoryDump: Bool { true }
+
+    /// Writes the directory as LDIF; as the server's own user sees it, who reads everything but the directory's own configuration.
+    public func dumpDirectory(_ write: (UnsafeRawBufferPointer) throws -> Void) throws { try directory.dump(write) }
+
+    /// Whether the server's home has folders of configuration files.
+    public var hasCustomizations: Bool { !Customizations(home: home).present.isEmpty }
+
+    /// Archives them.
+    public func archiveCustomizations(_ write: (UnsafeRawBufferPointer) throws -> Void) throws -> [String] {
+        try Customizations(home: home).archive(write)
+    }
+
+    /// Switches the backup of a COS on or off, in the directory.
+    public func setBackup(ofCOS name: String, enabled: Bool) throws { try directory.setBackup(ofCOS: name, enabled: enabled) }
 
     /// Every row of `mailbox`.
     public func mailboxes() throws -> [MailboxRow] { try database.mailboxes() }

@@ -1,4 +1,5 @@
 import BackupCore
+import BackupStore
 import RedoLog
 import SandboxServer
 import SystemPackage
@@ -14,6 +15,12 @@ final class FaultySource: MailSource, @unchecked Sendable {
     var hiddenAccounts: Set<String> = []
     /// The same for one look at the directory, by its number from 1 on.
     var hiddenAtLook: (Int) -> Set<String> = { _ in [] }
+    /// What the directory has besides accounts.
+    var entries: [ConfigurationEntry] = []
+    /// What a listing lacks although it is there.
+    var hiddenFromListing: Set<HistoryKey> = []
+    /// Accounts that another server has, by its name.
+    var movedAccounts: [String: String] = [:]
     /// Numbers of mailboxes that the tables lack.
     var hiddenMailboxes: Set<Int64> = []
     /// Numbers of mailboxes that cannot be read to their end.
@@ -50,6 +57,17 @@ final class FaultySource: MailSource, @unchecked Sendable {
         if directoryIsDown { throw Failure() }
         let look = hiddenAtLook(looks)
         return try server.accounts().filter { !hiddenAccounts.contains($0.id) && !look.contains($0.id) }
+    }
+    func directoryVersions() throws -> [HistoryKey: Int] {
+        let records = try accounts().filter { movedAccounts[$0.id] == nil }.map { DirectoryRecord.account($0) } + entries.map { .configuration($0) }
+        return Dictionary(records.map { ($0.key, $0.hashValue) }) { first, _ in first }.filter { !hiddenFromListing.contains($0.key) }
+    }
+    func readDirectory(_ keys: [HistoryKey], _ body: (DirectoryRecord) throws -> Void) throws {
+        for var account in try accounts() where keys.contains(.accountInfo(account.id)) {
+            account.attributes["zimbraMailHost"] = movedAccounts[account.id].map { [$0] } ?? account.attributes["zimbraMailHost"]
+            try body(.account(account))
+        }
+        for entry in entries where keys.contains(entry.key) { try body(.configuration(entry)) }
     }
     func mailboxes() throws -> [MailboxRow] { try server.mailboxes().filter { !hiddenMailboxes.contains($0.id) } }
     func openBlob(_ location: BlobLocation) throws -> ByteReader {

@@ -105,8 +105,51 @@ public final class Testbed {
     /// Gives every account another home.
     public func moveAccounts(to host: String) throws {
         let names = try dumpDirectory().split(separator: "\n").filter { $0.hasPrefix("dn: uid=") && $0.contains("ou=people") }
-        let changes = names.map { "\($0)\nchangetype: modify\nreplace: zimbraMailHost\nzimbraMailHost: \(host)\n" }.joined(separator: "\n")
+        try modify(
+            ldif: names.map { "\($0)\nchangetype: modify\nreplace: zimbraMailHost\nzimbraMailHost: \(host)\n" }.joined(separator: "\n"))
+    }
+
+    /// Changes entries of the directory.
+    public func modify(ldif changes: String) throws {
         _ = try Self.run(["ldapmodify", "-x", "-H", directoryURL, "-D", "cn=config", "-w", "secret"], input: Data(changes.utf8))
+    }
+
+    /// Unpacks a compressed tar archive.
+    public static func unpack(_ archive: FilePath, into folder: FilePath) throws {
+        _ = try run(["tar", "-xzpf", archive.string, "-C", folder.string])
+    }
+
+    /// An OpenLDAP without an entry, in a folder of its own.
+    public final class EmptyDirectory {
+        private let folder = FileManager.default.temporaryDirectory.appending(path: "zxtb-\(UUID().uuidString.prefix(13))")
+
+        /// Starts it.
+        public init() throws {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            _ = try Testbed.script("slapd.sh", ["start", folder.path], ["SLAPD_PORT": "none"])
+        }
+
+        deinit { remove() }
+
+        /// Loads a compressed dump as the directory's own tool does: with the server stopped.
+        public func load(gzipped file: FilePath) throws {
+            let plain = folder.appending(path: "dump.ldif")
+            try Data(Testbed.run(["gzip", "-dc", file.string]).utf8).write(to: plain)
+            _ = try Testbed.script("slapd.sh", ["stop", folder.path])
+            let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+            _ = try Testbed.run(
+                ["slapadd", "-f", folder.appending(path: "slapd.conf").path, "-n", "1", "-l", plain.path], ["PATH": path + ":/usr/sbin"])
+            _ = try Testbed.script("slapd.sh", ["start", folder.path], ["SLAPD_PORT": "none"])
+        }
+
+        /// The whole directory as LDIF, as the server's own tools show it.
+        public func dump() throws -> String { try Testbed.script("slapd.sh", ["dump", folder.path]) }
+
+        /// Stops it and removes the folder.
+        public func remove() {
+            _ = try? Testbed.script("slapd.sh", ["stop", folder.path])
+            try? FileManager.default.removeItem(at: folder)  // A temporary folder: what stays there is the system's.
+        }
     }
 
     /// Adds the 54 entries of the sample directory.

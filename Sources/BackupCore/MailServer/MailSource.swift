@@ -1,3 +1,4 @@
+import BackupStore
 import RedoLog
 
 /// Fills a buffer with the next bytes and returns their number; 0 at the end. Throws the source's error.
@@ -59,6 +60,29 @@ public protocol MailSource: Sendable {
     /// Every account of the directory that is homed on this server, with its identities, signatures and data sources.
     func accounts() throws -> [AccountEntry]
 
+    /// What the directory has: each account of ``accounts()``, each domain, COS, list, …, and with it a number that is another one
+    /// whenever the entry, or one that belongs to it, is another. Good while the program runs.
+    func directoryVersions() throws -> [HistoryKey: Int]
+
+    /// Hands out entries of the directory, in no order; one that is not there is left out.
+    ///
+    /// Of the accounts, those that moved to another server are there.
+    func readDirectory(_ keys: [HistoryKey], _ body: (DirectoryRecord) throws -> Void) throws
+
+    /// Whether ``dumpDirectory(_:)`` has something to write.
+    var hasDirectoryDump: Bool { get }
+
+    /// Writes the directory whole as LDIF (RFC 2849), entries before what lies below them, with operational attributes.
+    func dumpDirectory(_ write: (UnsafeRawBufferPointer) throws -> Void) throws
+
+    /// Whether ``archiveCustomizations(_:)`` has something to write.
+    var hasCustomizations: Bool { get }
+
+    /// Writes the server's configuration files as a tar archive.
+    ///
+    /// - Returns: what could not be read, each in a line.
+    func archiveCustomizations(_ write: (UnsafeRawBufferPointer) throws -> Void) throws -> [String]
+
     /// Every row of `mailbox`. An account without one has an empty mailbox.
     func mailboxes() throws -> [MailboxRow]
 
@@ -81,6 +105,29 @@ public protocol MailSource: Sendable {
 extension MailSource {
     /// A server has its inventory.
     public var hasInventory: Bool { true }
+
+    /// Of a server whose directory has nothing but accounts.
+    public func directoryVersions() throws -> [HistoryKey: Int] {
+        Dictionary(try accounts().map { (.accountInfo($0.id), $0.hashValue) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Of a server whose directory has nothing but accounts.
+    public func readDirectory(_ keys: [HistoryKey], _ body: (DirectoryRecord) throws -> Void) throws {
+        let wanted = Set(keys)
+        for account in try accounts() where wanted.contains(.accountInfo(account.id)) { try body(.account(account)) }
+    }
+
+    /// Only a live server has one.
+    public var hasDirectoryDump: Bool { false }
+
+    /// Nothing.
+    public func dumpDirectory(_ write: (UnsafeRawBufferPointer) throws -> Void) throws {}
+
+    /// Only a live server has them.
+    public var hasCustomizations: Bool { false }
+
+    /// Nothing.
+    public func archiveCustomizations(_ write: (UnsafeRawBufferPointer) throws -> Void) throws -> [String] { [] }
 
     /// By a picture of the mailbox; of one that is gone what its row said.
     public func lastChange(of row: MailboxRow) throws -> Int64 {

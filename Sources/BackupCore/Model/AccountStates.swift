@@ -104,12 +104,13 @@ extension AccountEntry {
     /// The account as a line of its history.
     public func fields(deleted: Bool) -> JSONObject {
         var members: JSONObject = [
-            "type": "account", "name": .string(name), "deleted": .bool(deleted), "attributes": Self.json(attributes),
+            "type": "account", "name": .string(name), "deleted": .bool(deleted), "attributes": JSONValue(attributes: attributes),
         ]
         for kind in AccountChild.Kind.allCases {
             let entries = children.filter { $0.kind == kind }
-            if !entries.isEmpty { members[kind.member] = .array(entries.map { Self.json($0.attributes) }) }
+            if !entries.isEmpty { members[kind.member] = .array(entries.map { JSONValue(attributes: $0.attributes) }) }
         }
+        if !aliases.isEmpty { members["aliases"] = .array(aliases.map { JSONValue(attributes: $0) }) }
         return members
     }
 
@@ -117,20 +118,10 @@ extension AccountEntry {
     public init?(id: String, fields: JSONObject) {
         guard let name = fields["name"]?.string else { return nil }
         let children = AccountChild.Kind.allCases.flatMap { kind in
-            (fields[kind.member]?.array ?? []).map { AccountChild(kind, attributes: Self.attributes($0)) }
+            (fields[kind.member]?.array ?? []).map { AccountChild(kind, attributes: $0.attributeLists) }
         }
-        self.init(id: id, name: name, attributes: Self.attributes(fields["attributes"]), children: children)
-    }
-
-    private static func json(_ attributes: [String: [String]]) -> JSONValue {
-        let sorted = attributes.sorted { $0.key < $1.key }
-        return .object(JSONObject(sorted.map { .init(name: $0.key, value: .array($0.value.map { .string($0) })) }))
-    }
-
-    private static func attributes(_ value: JSONValue?) -> [String: [String]] {
-        var attributes: [String: [String]] = [:]
-        for member in value?.object?.members ?? [] { attributes[member.name] = member.value.array?.compactMap(\.string) ?? [] }
-        return attributes
+        self.init(id: id, name: name, attributes: fields["attributes"]?.attributeLists ?? [:], children: children)
+        aliases = (fields["aliases"]?.array ?? []).map(\.attributeLists)
     }
 }
 

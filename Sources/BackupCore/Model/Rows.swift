@@ -183,6 +183,8 @@ public struct AccountEntry: Hashable, Sendable {
     /// Identities, signatures and data sources, in the order in which they were made. The default identity, and a signature that
     /// the server keeps in the account's own entry, are among `attributes`.
     public var children: [AccountChild]
+    /// The entries of its aliases, by attributes; their addresses are among `attributes`, too.
+    public var aliases: [[String: [String]]] = []
 
     /// An entry made of its parts.
     public init(id: String, name: String, attributes: [String: [String]] = [:], children: [AccountChild] = []) {

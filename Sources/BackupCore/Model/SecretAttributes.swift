@@ -6,10 +6,11 @@ public enum SecretAttributes {
     /// Whether an attribute holds a password, a hash of one, or something that opens an account like one.
     ///
     /// By the form of the name, since add-ons bring their own: `userPassword`, `zimbraDataSourcePassword`,
-    /// `zimbraDataSourceSmtpAuthPassword`, `zimbraDataSourceOAuthToken`, `…OAuthClientSecret`, `zimbraTwoFactorAuthSecret`.
+    /// `zimbraDataSourceSmtpAuthPassword`, `zimbraDataSourceOAuthToken`, `…OAuthClientSecret`, `zimbraTwoFactorAuthSecret`, `zimbraSSLPrivateKey`, `zimbraPreAuthKey`,
+    /// `zimbraAuthTokenKey`.
     public static func contains(_ attribute: String) -> Bool {
         let name = attribute.lowercased()
-        return ["password", "passwordhistory", "secret", "authtokens", "scratchcodes", "csrftokendata"].contains { name.hasSuffix($0) }
+        return ["password", "passwordhistory", "secret", "authtokens", "scratchcodes", "csrftokendata", "privatekey", "preauthkey", "tokenkey"].contains { name.hasSuffix($0) }
             || name.hasSuffix("token") && name.contains("oauth")
     }
 }

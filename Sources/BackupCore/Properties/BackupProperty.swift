@@ -70,17 +70,31 @@ public struct BackupProperty: Sendable, Hashable {
     public static let purgeScheduled = BackupProperty(
         name: "backupPurgeSchedulerEnabled", purpose: "Whether backupPurgeScheduler is obeyed.", values: .boolean, defaultValue: "true")
 
+    /// `ldapDumpEnabled`: whether smart scans keep the directory.
+    public static let directoryDump = BackupProperty(
+        name: "ldapDumpEnabled", purpose: "Whether a doSmartScan keeps the whole directory as LDIF, once a day.", values: .boolean,
+        defaultValue: "true")
+
+    /// `serverConfiguration`: whether smart scans keep the server's configuration files.
+    public static let customizations = BackupProperty(
+        name: "serverConfiguration", purpose: "Whether a doSmartScan archives the server's configuration files, once a day.",
+        values: .boolean, defaultValue: "true")
+
+    /// `purgeOldConfiguration`: whether purge takes old archives.
+    public static let archivePurge = BackupProperty(
+        name: "purgeOldConfiguration",
+        purpose: "Whether a doPurge removes old archives of the directory and of configuration files; the last one stays.",
+        values: .boolean, defaultValue: "true")
+
     /// Every property that has an effect.
     public static let all = [
         realTimeScanner, spaceThreshold, compressionLevel, scanOnStartup, smartScanSchedule, smartScanScheduled, itemRetention,
-        accountRetention, purgeSchedule, purgeScheduled,
+        accountRetention, purgeSchedule, purgeScheduled, directoryDump, customizations, archivePurge,
     ]
 
     /// Names that administrators know from other programs, and that have no effect here yet: refused by name, never ignored.
     public static let withoutEffect = [
-        "ZxBackup_ModuleEnabledAtStartup", "ZxBackup_DestPath", "ldapDumpEnabled",
-        "serverConfiguration",
-        "purgeOldConfiguration", "backupNumberThreadsForItems", "backupNumberThreadsForAccounts", "backupBloblessMode",
+        "ZxBackup_ModuleEnabledAtStartup", "ZxBackup_DestPath", "backupNumberThreadsForItems", "backupNumberThreadsForAccounts", "backupBloblessMode",
         "backupEnabled"
     ]
 
@@ -138,6 +152,13 @@ public struct BackupSettings: Sendable, Hashable {
     /// When the service purges; nil = never by itself.
     public var purgeSchedule = CronPattern(BackupProperty.purgeSchedule.defaultValue)
 
+    /// Whether smart scans keep the directory as LDIF.
+    public var dumpsDirectory = true
+    /// Whether smart scans archive the server's configuration files.
+    public var archivesCustomizations = true
+    /// Whether purge takes old ones of both.
+    public var purgesArchives = true
+
     /// The defaults.
     public init() {}
 
@@ -155,6 +176,9 @@ public struct BackupSettings: Sendable, Hashable {
         if let pattern = values[BackupProperty.purgeSchedule.name].flatMap(CronPattern.init) { purgeSchedule = pattern }
         if values[BackupProperty.smartScanScheduled.name] == "false" { smartScanSchedule = nil }
         if values[BackupProperty.purgeScheduled.name] == "false" { purgeSchedule = nil }
+        if let text = values[BackupProperty.directoryDump.name] { dumpsDirectory = text != "false" }
+        if let text = values[BackupProperty.customizations.name] { archivesCustomizations = text != "false" }
+        if let text = values[BackupProperty.archivePurge.name] { purgesArchives = text != "false" }
         if let level = number(.compressionLevel) { compressionLevel = Int(level) }
     }
 }

@@ -38,6 +38,7 @@ extension RealTimeScanner {
             try progress(number + 1, accounts.count)
         }
         if !request.isTrial {
+            if request.purgesArchives, items > 0, !stop() { report.archives = try store.removeArchives(before: items) }
             try purgeContents(&report, stop)
             if !stop() { try store.removePurgedAccounts() }
         }
@@ -63,9 +64,11 @@ extension RealTimeScanner {
     ) throws -> PurgeReport.Account? {
         let info = try store.accountInfo(id)
         var account = PurgeReport.Account(id: id, name: info?.fields["name"]?.string ?? id)
-        if let info, info.isDeleted {
+        if let info, info.isDeleted || info.isSwitchedOff {
             // What was in it is kept as long as the account is.
-            guard try isOver(info, before: whole), try isOver(store.state(of: .mailbox(id)), before: whole) else { return nil }
+            let isOver = try info.isSwitchedOff
+                ? info.sequence < whole : isOver(info, before: whole) && isOver(store.state(of: .mailbox(id)), before: whole)
+            guard isOver else { return nil }
             try removeAccount(id, isTrial, stop, &account)
             return account
         }
@@ -127,7 +130,10 @@ extension RealTimeScanner {
         batch += [.mailbox(id), .accountInfo(id)]
         try remove()
         account.isWhole = true
-        if !isTrial { mailboxes.forget(account: id) }
+        if !isTrial {
+            mailboxes.forget(account: id)
+            forgetDirectory(of: id)
+        }
     }
 
     // MARK: What was done

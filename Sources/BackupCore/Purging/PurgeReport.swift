@@ -8,6 +8,8 @@ public struct PurgeRequest: Hashable, Sendable {
     public var accountDays: Int64
     /// Whether it is only said what would go.
     public var isTrial = false
+    /// Whether archives of the server's directory and files go when they are as old as deleted items.
+    public var purgesArchives = true
 
     /// A request made of its parts.
     public init(itemDays: Int64, accountDays: Int64, isTrial: Bool = false) {
@@ -50,6 +52,8 @@ public struct PurgeReport: Sendable {
     public internal(set) var expired = PurgedBlobs()
     /// Contents that are gone for good: an earlier purge had moved them away.
     public internal(set) var removed = PurgedBlobs()
+    /// Archives of the server's directory and files that went.
+    public internal(set) var archives: [ServerArchive] = []
     /// What an administrator should know.
     public internal(set) var warnings: [String] = []
     /// Whether it was stopped by request; the next one goes on.

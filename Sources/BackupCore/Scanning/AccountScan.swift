@@ -50,8 +50,15 @@ extension RealTimeScanner {
                 remedy: "getAvailableAccounts lists those of the backup")
         }
         try followToEnd(look)
+        try recordDirectory(.allButKnownAccounts)
         try record(entry)
         try commit()
+        if try isSwitchedOff(entry) {
+            throw CoreError(
+                .switchedOff, doing: "scanning an account", subject: entry.name,
+                reason: "its backup is switched off, by its COS or by its attribute backupEnabled",
+                remedy: "getCOSBackupStatus lists the COS, doEnableDisableCOS switches them")
+        }
         guard let row = try source.mailboxes().first(where: { $0.accountID == entry.id }) else { return ScanStatistics() }
         return try compare(row, entry, request, look)
     }

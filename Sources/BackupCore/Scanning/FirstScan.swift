@@ -3,71 +3,6 @@ import RedoLog
 
 /// Accounts and mailboxes that the log alone does not tell (Design, section 6: first enabling).
 extension RealTimeScanner {
-    /// Takes in an account of the directory, when it is new or changed.
-    ///
-    /// One that is known is recorded when the log is read to its end: its state is of now, and the log may be hours behind (R14).
-    func record(_ account: AccountEntry) throws {
-        let states = try changedInfo(account)
-        guard !states.isEmpty else { return }
-        do {
-            try append(
-                StoreTransaction(
-                    account: account.id, generation: mailboxes.known(account: account.id)?.life.generation ?? 1,
-                    time: WallClock.milliseconds, kind: "scan", states: states))
-        } catch let error as StoreError where error.code == .invalidInput {
-            note("account \(account.name) cannot be kept: \(error)")
-            return
-        }
-        if let known = mailboxes.known(account: account.id) {
-            mailboxes.adopt(known.life, lastChange: known.lastChange, account: account)
-        }
-    }
-
-    /// The account's state, where it is not the one before.
-    func changedInfo(_ account: AccountEntry, deleted: Bool = false) throws -> [NewState] {
-        let fields = account.fields(deleted: deleted)
-        if let known = try store.accountInfo(account.id), known.fields == fields { return [] }
-        return [NewState(key: .accountInfo(account.id), fields: fields)]
-    }
-
-    /// Looks at the directory again: the log does not tell of accounts' settings. One that does not answer is asked again.
-    func lookAtDirectory() throws {
-        do {
-            try recordDirectory(try source.accounts())
-            directoryIsSilent = false
-        } catch let error as StoreError {
-            throw error
-        } catch {
-            if !directoryIsSilent { note("the directory could not be read: \(error)") }
-            directoryIsSilent = true
-        }
-    }
-
-    /// Records the accounts that the directory has, and those that it has no more.
-    ///
-    /// - Returns: how many are gone.
-    @discardableResult
-    func recordDirectory(_ accounts: [AccountEntry]) throws -> Int {
-        guard source.hasInventory else { return 0 }
-        for account in accounts { try record(account) }
-        let present = Set(accounts.map(\.id))
-        let absent = try store.accounts().filter { !present.contains($0) }
-        guard !absent.isEmpty else { return 0 }
-        if accounts.isEmpty {
-            if !directoryIsEmpty {
-                note(
-                    "Critical: the directory names no account of this server. None is taken for deleted; "
-                        + "look at the directory and the server's name")
-            }
-            directoryIsEmpty = true
-            return 0
-        }
-        directoryIsEmpty = false
-        // Absent twice: one answer may come from a replica that is behind.
-        let again = Set(try source.accounts().map(\.id))
-        return try absent.filter { !again.contains($0) }.count { try recordDeleted($0) }
-    }
-
     /// Tells of mailboxes whose accounts the directory does not have: they are backed up like any other.
     private func tellOfOrphans(_ mailboxes: [MailboxRow], _ accounts: [AccountEntry]) {
         let present = Set(accounts.map(\.id))
@@ -76,19 +11,6 @@ extension RealTimeScanner {
                 "mailbox \(row.id) belongs to account \(row.accountID) (\(row.comment ?? "no name")), which the directory does not have: "
                     + "it is backed up as a deleted account's. Restore it by that id, or put the account back into the directory")
         }
-    }
-
-    /// Records that an account is gone; false where that is known.
-    @discardableResult
-    private func recordDeleted(_ id: String) throws -> Bool {
-        guard let info = try store.accountInfo(id), let entry = AccountEntry(id: id, fields: info.fields) else { return false }
-        let states = try changedInfo(entry, deleted: true)
-        guard !states.isEmpty else { return false }
-        let known = mailboxes.known(account: id)
-        try append(
-            StoreTransaction(
-                account: id, generation: known?.life.generation ?? 1, time: WallClock.milliseconds, kind: "scan", states: states))
-        return true
     }
 
     /// Whether the account has no life of a mailbox here yet.
@@ -142,12 +64,14 @@ extension RealTimeScanner {
             let accounts = try source.accounts()
             let mailboxes = try source.mailboxes()
             tellOfOrphans(mailboxes, accounts)
+            try recordDirectory(.allButKnownAccounts)
             for row in mailboxes where isUntold(row) && !refused.contains(row.id) {
+                if try isSwitchedOff(row) { continue }
                 let account = accounts.first { $0.id == row.accountID }
                     ?? AccountEntry(id: row.accountID, name: row.comment ?? row.accountID)
                 try scanOrRefuse(row, account: account)
             }
-            try recordDirectory(accounts)
+            try recordDirectory()
             lastDirectoryLook = .now
         } else if looksAtDirectory || ContinuousClock.now - lastDirectoryLook >= directoryInterval {
             try lookAtDirectory()
@@ -155,7 +79,7 @@ extension RealTimeScanner {
         }
         if !departing.isEmpty {
             let present = Set(try source.accounts().map(\.id))
-            for account in departing.sorted() where !present.contains(account) { try recordDeleted(account) }
+            for account in departing.sorted() where !present.contains(account) { try recordGone(.accountInfo(account)) }
             departing = []
         }
         try settleSuspects()

@@ -9,6 +9,8 @@ struct KnownMailboxes {
         var hasDumpster: Bool
         /// nil = not known.
         var retention: Retention?
+        /// Whether the account is not backed up.
+        var isSwitchedOff = false
 
         init(life: MailboxLife, lastChange: Int64, account: AccountEntry?) {
             self.life = life
@@ -26,10 +28,12 @@ struct KnownMailboxes {
             guard let state = try store.state(of: .mailbox(account)),
                 let life = MailboxLife(accountID: account, fields: state.fields)
             else { continue }
-            let info = try store.accountInfo(account).flatMap { AccountEntry(id: account, fields: $0.fields) }
+            let latest = try store.accountInfo(account)
+            let info = latest.flatMap { AccountEntry(id: account, fields: $0.fields) }
             let last = try store.cut(account, change: .max)?.last
             let lastChange = last?.generation == life.generation ? last?.change ?? 0 : 0
             byAccount[account] = Known(life: life, lastChange: max(lastChange, life.scannedChange ?? 0), account: info)
+            byAccount[account]?.isSwitchedOff = latest?.isSwitchedOff ?? false
             if !life.ended { accountOfMailbox[life.mailboxID] = account }
         }
     }
@@ -49,6 +53,9 @@ struct KnownMailboxes {
         if accountOfMailbox[known.life.mailboxID] == account { accountOfMailbox[known.life.mailboxID] = nil }
     }
 
+    /// Takes over whether an account is backed up.
+    mutating func setSwitch(account: String, isOff: Bool) { byAccount[account]?.isSwitchedOff = isOff }
+
     /// Takes a life over; `account` is its directory entry where that was read anew.
     mutating func adopt(_ life: MailboxLife, lastChange: Int64, account: AccountEntry? = nil) {
         let before = byAccount[life.accountID]
@@ -57,6 +64,7 @@ struct KnownMailboxes {
         }
         var known = Known(life: life, lastChange: lastChange, account: account)
         if account == nil, let before { (known.hasDumpster, known.retention) = (before.hasDumpster, before.retention) }
+        known.isSwitchedOff = before?.isSwitchedOff ?? false
         byAccount[life.accountID] = known
         if life.ended {
             accountOfMailbox[life.mailboxID] = nil

@@ -72,6 +72,7 @@ extension RealTimeScanner {
     /// A mailbox that the log names and nobody has told of: the server knows it, or it is gone.
     func discover(_ mailbox: Int64) throws -> KnownMailboxes.Known? {
         guard !refused.contains(mailbox), let row = try source.mailboxes().first(where: { $0.id == mailbox }) else { return nil }
+        if try isSwitchedOff(row) { return nil }
         try scanOrRefuse(row, account: try entry(of: row))
         return mailboxes.known(mailbox: mailbox)
     }
@@ -99,11 +100,14 @@ extension RealTimeScanner {
         let life = MailboxLife(
             accountID: account, mailboxID: header.mailboxID, generation: (before?.life.generation ?? 0) + 1)
         let entry = try source.accounts().first { $0.id == account } ?? AccountEntry(id: account, name: account)
+        guard try !isSwitchedOff(entry), let fields = try fields(of: entry) else { return false }
+        let isChanged = try store.accountInfo(account)?.fields != fields
         do {
             try append(
                 StoreTransaction(
                     account: account, generation: life.generation, time: transaction.time, kind: "redolog",
-                    states: [NewState(key: .mailbox(account), fields: life.fields)] + (try changedInfo(entry))))
+                    states: [NewState(key: .mailbox(account), fields: life.fields)]
+                        + (isChanged ? [NewState(key: .accountInfo(account), fields: fields)] : [])))
         } catch {
             refused.insert(header.mailboxID)
             throw error

@@ -8,7 +8,7 @@ import RedoLog
 /// with the log's position inside it (R4); a group of them is made durable after at most 100 ms or 1,000 transactions (R3).
 final class RealTimeScanner {
     /// A group closes after this many transactions …
-    private static let groupSize = 1000
+    static let groupSize = 1000
     /// … or this long after its first one.
     private static let groupTime = Duration.milliseconds(100)
 
@@ -33,6 +33,14 @@ final class RealTimeScanner {
     /// The directory is looked at again this long after the last look, when the log is read to its end.
     let directoryInterval: Duration
     var lastDirectoryLook = ContinuousClock.now
+    /// What ``MailSource/directoryVersions()`` said of each entry that is recorded as it is.
+    var directoryVersions: [HistoryKey: Int] = [:]
+    /// The entries of the directory that are alive in the backup; nil before the first look.
+    var livingEntries: Set<HistoryKey>?
+    /// States of entries of the directory that were recorded since the beginning.
+    var recordedEntries = (changed: 0, gone: 0)
+    /// Which accounts are not backed up; nil = to be read.
+    var switches: BackupSwitches?
     /// Whether the last look at the directory failed, which was told of.
     var directoryIsSilent = false
     /// Whether it was told that the directory names no account.
@@ -161,20 +169,25 @@ final class RealTimeScanner {
             logger.warning("transaction of mailbox \(header.mailboxID), which is of no account that is kept here: left out")
             return
         }
+        if known.isSwitchedOff, !transaction.start.operation.endsMailbox { return skip(transaction) }
         switch try standing(of: transaction, known) {
         case .new: try apply(transaction, to: known)
         case .known:
-            statistics.skipped += 1
-            // A shared body waits for this recipient no more.
-            if case .createMessage(let message) = transaction.start.operation, message.body == nil, isScanned(transaction, known.life) {
-                _ = shared.take(path: message.path, digest: message.digest)
-            }
+            if isScanned(transaction, known.life) { skip(transaction) } else { statistics.skipped += 1 }
         case .wentBack:
             if try beginAnew(known) {
                 statistics.skipped += 1  // The scan has seen it.
             } else {
                 try apply(transaction, to: known)
             }
+        }
+    }
+
+    /// Leaves a transaction out. A shared body waits for this recipient no more.
+    private func skip(_ transaction: CommittedTransaction) {
+        statistics.skipped += 1
+        if case .createMessage(let message) = transaction.start.operation, message.body == nil {
+            _ = shared.take(path: message.path, digest: message.digest)
         }
     }
 
@@ -215,6 +228,7 @@ final class RealTimeScanner {
 
     func append(_ transaction: StoreTransaction) throws {
         try store.append(try positioned(transaction))
+        noteLiving(transaction.states)
         count()
     }
 
@@ -231,5 +245,11 @@ final class RealTimeScanner {
     func count() {
         if pending == 0 { groupBegan = ContinuousClock.now }
         pending += 1
+    }
+}
+
+extension Operation {
+    fileprivate var endsMailbox: Bool {
+        if case .deleteMailbox = self { true } else { false }
     }
 }

@@ -6,6 +6,8 @@ public struct ScanStatistics: Hashable, Sendable {
     public var newAccounts = 0
     /// Mailboxes that a smart scan left alone, since they had not changed.
     public var unchangedAccounts = 0
+    /// Mailboxes whose backup is switched off, by their COS or their account.
+    public var skippedAccounts = 0
     /// Mailboxes that could not be scanned: each was told of, and its account is marked.
     public var failedAccounts = 0
     /// Accounts that the directory has no more.
@@ -18,6 +20,8 @@ public struct ScanStatistics: Hashable, Sendable {
     public var lookedAgain = 0
     /// States written.
     public var newMetadata = 0
+    /// Archives of the server's directory and files that were kept.
+    public var newArchives = 0
     /// Contents read from the server's store.
     public var newFiles = 0
     /// Items found to be gone.
@@ -55,8 +59,8 @@ public struct ScanStatistics: Hashable, Sendable {
     }
 
     private static let figures: [WritableKeyPath<Self, Int> & Sendable] = [
-        \.accounts, \.newAccounts, \.unchangedAccounts, \.failedAccounts, \.deletedAccounts, \.checkedItems, \.readRows, \.lookedAgain,
-        \.newMetadata, \.newFiles, \.deletedItems, \.presumedDeletions, \.confirmedDeletions, \.comparedFiles, \.damagedFiles,
+        \.accounts, \.newAccounts, \.unchangedAccounts, \.skippedAccounts, \.failedAccounts, \.deletedAccounts, \.checkedItems, \.readRows, \.lookedAgain,
+        \.newMetadata, \.newArchives, \.newFiles, \.deletedItems, \.presumedDeletions, \.confirmedDeletions, \.comparedFiles, \.damagedFiles,
         \.skippedItems, \.notReadableHere,
     ]
 

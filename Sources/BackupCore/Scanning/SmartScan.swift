@@ -6,6 +6,10 @@ public struct SmartScanOptions: Hashable, Sendable {
     public var deep = false
     /// The scan ends with an error after so many contents that could not be read; nil = it goes on whatever their number.
     public var readErrorThreshold: Int?
+    /// Whether the directory is kept as LDIF, once a day.
+    public var dumpsDirectory = true
+    /// Whether the server's configuration files are kept, once a day.
+    public var archivesCustomizations = true
     /// Whether it reads when nobody else does, and pauses under load.
     public var yields = true
 
@@ -78,13 +82,18 @@ extension RealTimeScanner {
         let accounts = try source.accounts()
         let rows = try source.mailboxes()
         try refuseEmptyAnswers(accounts, rows)
-        progress.statistics.deletedAccounts = try recordDirectory(accounts)
+        progress.statistics.deletedAccounts = try recordDirectory()
         try commit()
 
         let entries = Dictionary(accounts.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         progress.total = rows.count
         for row in rows.sorted(by: { (lastScan($0), $0.id) < (lastScan($1), $1.id) }) {
             try look(progress)
+            if try isSwitchedOff(row) {
+                progress.statistics.skippedAccounts += 1
+                progress.done += 1
+                continue
+            }
             let before = progress
             progress.statistics += try scan(row, entries[row.accountID], options) { statistics in
                 var now = before
@@ -95,6 +104,7 @@ extension RealTimeScanner {
             try followToEnd { _ in try look(progress) }
         }
         try settleMissingMailboxes(rows)
+        try archiveDaily(options, &progress.statistics)
         try commit()
         try look(progress)
         return progress.statistics

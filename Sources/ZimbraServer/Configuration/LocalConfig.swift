@@ -175,6 +175,7 @@ extension DirectorySettings {
         self.init(
             urls: urls, bindDN: try configuration.value("zimbra_ldap_userdn") ?? "",
             password: try configuration.value("zimbra_ldap_password") ?? "")
+        masterURLs = try (configuration.value("ldap_master_url") ?? "").split(separator: " ").map(String.init)
         usesStartTLS = try configuration.value("ldap_starttls_supported") == "1"
         acceptsUntrustedCertificates = try configuration.value("ssl_allow_untrusted_certs") == "true"
     }

@@ -80,38 +80,57 @@ final class DirectoryConnection {
             remedy: "Nothing is taken for deleted; it is tried again")
     }
 
+    /// Where a search looks.
+    enum Scope {
+        /// At the base and at everything below.
+        case subtree
+        /// At the base alone.
+        case base
+    }
+
     /// Hands out every entry that a filter finds, page by page.
     ///
     /// An answer that is not whole throws: what it lacks must not look deleted.
     ///
     /// - Parameters:
-    ///   - base: where to search, with everything below.
+    ///   - base: where to search.
+    ///   - scope: how far; a base that is not there is an answer without entries where it alone is asked for.
     ///   - attributes: `*` all of users, `+` all of the server.
     ///   - filter: one without anything that strangers wrote (`escaped` makes it so).
-    func search(_ filter: String, below base: String = "", attributes: [String] = ["*"], _ body: (RawEntry) throws -> Void) throws {
+    func search(
+        _ filter: String, below base: String = "", _ scope: Scope = .subtree, attributes: [String] = ["*"],
+        _ body: (RawEntry) throws -> Void
+    ) throws {
         var cookie: UnsafeMutablePointer<berval>?
         defer { ber_bvfree(cookie) }
+        // Entries as they are kept: else the server adds the members that it computes for a dynamic group.
+        var asKept: UnsafeMutablePointer<LDAPControl>?
+        guard ldap_control_create(LDAP_CONTROL_MANAGEDSAIT, 0, nil, 1, &asKept) == LDAP_SUCCESS else {
+            throw failure(filter, base, "out of memory")
+        }
+        defer { ldap_control_free(asKept) }
         repeat {
             var control: UnsafeMutablePointer<LDAPControl>?
             guard ldap_create_page_control(handle, settings.pageSize, cookie, 1, &control) == LDAP_SUCCESS else {
                 throw failure(filter, base, "out of memory")
             }
             defer { ldap_control_free(control) }
-            cookie = try page(filter, base, attributes, control, previous: cookie, body)
+            cookie = try page(filter, base, scope, attributes, [control, asKept], previous: cookie, body)
         } while (cookie?.pointee.bv_len ?? 0) > 0
     }
 
     /// One page; returns the cookie of the next, in place of the previous one.
     private func page(
-        _ filter: String, _ base: String, _ attributes: [String], _ control: UnsafeMutablePointer<LDAPControl>?,
+        _ filter: String, _ base: String, _ scope: Scope, _ attributes: [String], _ controls: [UnsafeMutablePointer<LDAPControl>?],
         previous: UnsafeMutablePointer<berval>?, _ body: (RawEntry) throws -> Void
     ) throws -> UnsafeMutablePointer<berval>? {
         var names: [UnsafeMutablePointer<CChar>?] = attributes.map { strdup($0) } + [nil]
         defer { names.forEach { free($0) } }
-        var controls = [control, nil]
+        var controls = controls + [nil]
         var id: CInt = 0
         var limit = timeval(tv_sec: settings.timeout, tv_usec: 0)
-        let asked = ldap_search_ext(handle, base, LDAP_SCOPE_SUBTREE, filter, &names, 0, &controls, nil, nil, 0, &id)
+        let asked = ldap_search_ext(
+            handle, base, scope == .base ? LDAP_SCOPE_BASE : LDAP_SCOPE_SUBTREE, filter, &names, 0, &controls, nil, nil, 0, &id)
         guard asked == LDAP_SUCCESS else { throw failure(filter, base, message(asked)) }
         while true {
             var answer: OpaquePointer?
@@ -120,7 +139,7 @@ final class DirectoryConnection {
             switch kind {
             case CInt(LDAP_RES_SEARCH_ENTRY): try body(RawEntry(handle, answer!))
             case CInt(LDAP_RES_SEARCH_REFERENCE): continue
-            case CInt(LDAP_RES_SEARCH_RESULT): return try end(filter, base, answer, previous)
+            case CInt(LDAP_RES_SEARCH_RESULT): return try end(filter, base, scope, answer, previous)
             case 0:
                 ldap_abandon_ext(handle, id, nil, nil)
                 throw failure(filter, base, "no answer within \(settings.timeout) seconds")
@@ -134,12 +153,16 @@ final class DirectoryConnection {
 
     /// The result at a page's end.
     private func end(
-        _ filter: String, _ base: String, _ answer: OpaquePointer?, _ previous: UnsafeMutablePointer<berval>?
+        _ filter: String, _ base: String, _ scope: Scope, _ answer: OpaquePointer?, _ previous: UnsafeMutablePointer<berval>?
     ) throws -> UnsafeMutablePointer<berval>? {
         var code: CInt = 0
         var controls: UnsafeMutablePointer<UnsafeMutablePointer<LDAPControl>?>?
         let parsed = ldap_parse_result(handle, answer, &code, nil, nil, nil, &controls, 0)
         defer { ldap_controls_free(controls) }
+        if parsed == LDAP_SUCCESS, code == LDAP_NO_SUCH_OBJECT, scope == .base {
+            ber_bvfree(previous)
+            return nil
+        }
         guard parsed == LDAP_SUCCESS, code == LDAP_SUCCESS else {
             throw failure(filter, base, message(parsed == LDAP_SUCCESS ? code : parsed))
         }
@@ -153,6 +176,34 @@ final class DirectoryConnection {
         defer { ldap_memfree(next.bv_val) }
         ber_bvfree(previous)
         return ber_bvdup(&next)
+    }
+
+    /// Replaces all values of an entry's attribute; none removes the attribute.
+    func replace(_ attribute: String, of dn: String, by values: [String]) throws {
+        var texts = values.map { strdup($0) }
+        let name = strdup(attribute)
+        defer { (texts + [name]).forEach { free($0) } }
+        let code = texts.withUnsafeMutableBufferPointer { texts -> CInt in
+            var bytes = texts.map { berval(bv_len: UInt(strlen($0!)), bv_val: $0) }
+            return bytes.withUnsafeMutableBufferPointer { bytes in
+                var list: [UnsafeMutablePointer<berval>?] = bytes.indices.map { bytes.baseAddress! + $0 } + [nil]
+                return list.withUnsafeMutableBufferPointer { list in
+                    var change = LDAPMod()
+                    change.mod_op = CInt(LDAP_MOD_REPLACE | LDAP_MOD_BVALUES)
+                    change.mod_type = name
+                    change.mod_vals.modv_bvals = list.baseAddress
+                    return withUnsafeMutablePointer(to: &change) { change in
+                        var changes = [change, nil]
+                        return ldap_modify_ext_s(handle, dn, &changes, nil, nil)
+                    }
+                }
+            }
+        }
+        guard code == LDAP_SUCCESS else {
+            throw CoreError(
+                .directoryFailed, doing: "changing the directory", subject: "\(url), \(attribute) of \(dn)", reason: message(code),
+                remedy: "Nothing was changed; the server's own user must be allowed to write there")
+        }
     }
 
     /// A value as it may stand in a filter (RFC 4515).

@@ -2,6 +2,8 @@
 public struct DirectorySettings: Sendable, CustomStringConvertible {
     /// `ldap://`, `ldaps://` or `ldapi://` URLs, tried in this order.
     public var urls: [String]
+    /// Where changes are written: the masters; empty where those of ``urls`` take them.
+    public var masterURLs: [String] = []
     /// Who asks.
     public var bindDN: String
     /// Its password.
@@ -20,6 +22,13 @@ public struct DirectorySettings: Sendable, CustomStringConvertible {
         self.urls = urls
         self.bindDN = bindDN
         self.password = password
+    }
+
+    /// The same for changes.
+    var forWriting: DirectorySettings {
+        var settings = self
+        if !masterURLs.isEmpty { settings.urls = masterURLs }
+        return settings
     }
 
     /// User and places, without the password.

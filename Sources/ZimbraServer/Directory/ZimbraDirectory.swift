@@ -26,6 +26,18 @@ public struct DirectoryEntry: Hashable, Sendable {
     /// `zimbraId`, lower case; empty where the entry has none.
     public var id: String { self["zimbraId"]?.lowercased() ?? "" }
 
+    /// Its classes, in lower case.
+    var classes: Set<String> { Set((attributes["objectClass"] ?? []).map { $0.lowercased() }) }
+
+    /// What it is to the account above; nil where it is no child of one.
+    var childKind: AccountChild.Kind? {
+        let classes = classes
+        let kinds: [(AccountChild.Kind, String)] = [
+            (.identity, "zimbraidentity"), (.signature, "zimbrasignature"), (.dataSource, "zimbradatasource"),
+        ]
+        return kinds.first { classes.contains($0.1) }?.0
+    }
+
     /// The name of the entry above; what comes behind the first comma that belongs to no value.
     var parentDN: String {
         var isEscaped = false
@@ -52,15 +64,16 @@ public struct ZimbraDirectory: Sendable {
     public init(_ settings: DirectorySettings) { self.settings = settings }
 
     /// Entries that a filter finds, below a base.
-    private func entries(_ filter: String, below base: String = "", in connection: DirectoryConnection) throws -> [DirectoryEntry] {
+    func entries(
+        _ filter: String, below base: String = "", _ scope: DirectoryConnection.Scope = .subtree, in connection: DirectoryConnection
+    ) throws -> [DirectoryEntry] {
         var result: [DirectoryEntry] = []
-        try connection.search(filter, below: base) { result.append(DirectoryEntry($0)) }
+        try connection.search(filter, below: base, scope) { result.append(DirectoryEntry($0)) }
         return result
     }
 
-    private static let children: [(AccountChild.Kind, String)] = [
-        (.identity, "zimbraidentity"), (.signature, "zimbrasignature"), (.dataSource, "zimbradatasource"),
-    ]
+    /// A connection of the caller's own.
+    func connect() throws -> DirectoryConnection { try DirectoryConnection.open(settings) }
 
     /// Every account and resource of a server, with identities, signatures and data sources.
     ///
@@ -79,37 +92,76 @@ public struct ZimbraDirectory: Sendable {
         return try accounts("(&(objectClass=zimbraAccount)(|(zimbraId=\(value))(mail=\(value))))").first
     }
 
-    private func accounts(_ filter: String) throws -> [AccountEntry] {
-        let connection = try DirectoryConnection.open(settings)
+    private func accounts(_ filter: String) throws -> [AccountEntry] { try accounts(filter, in: connect()) }
+
+    func accounts(_ filter: String, in connection: DirectoryConnection) throws -> [AccountEntry] {
         var entries = try entries(filter, in: connection)
-        // Binds of the server's own parts are no users.
-        entries.removeAll { entry in
-            let dn = entry.dn.lowercased()
-            return dn.hasSuffix("cn=admins,cn=zimbra") || dn.hasSuffix("cn=appaccts,cn=zimbra") || entry.id.isEmpty
-        }
-        // One account is asked for below it; all of a server in one search.
-        let base = entries.count == 1 ? entries[0].dn : ""
+        entries.removeAll { $0.isOfServer || $0.id.isEmpty }
+        guard !entries.isEmpty else { return [] }
+        // A few accounts are asked for below each; all of a server in one search.
+        let bases = entries.count <= Self.few ? entries.map(\.dn) : [""]
         var children: [String: [AccountChild]] = [:]
-        if !entries.isEmpty {
-            let filter = "(|(objectClass=zimbraIdentity)(objectClass=zimbraSignature)(objectClass=zimbraDataSource))"
-            for entry in try self.entries(filter, below: base, in: connection) {
-                let classes = Set((entry.attributes["objectClass"] ?? []).map { $0.lowercased() })
-                guard let kind = Self.children.first(where: { classes.contains($0.1) })?.0 else { continue }
+        for base in bases {
+            for entry in try self.entries(Self.childFilter, below: base, in: connection) {
+                guard let kind = entry.childKind else { continue }
                 children[entry.parentDN.lowercased(), default: []].append(AccountChild(kind, attributes: entry.attributes))
             }
         }
+        let targets = entries.count <= Self.few ? entries.map(\.id) : nil
+        let aliases = Dictionary(grouping: try self.aliases(of: targets, in: connection)) { $0["zimbraAliasTargetId"]?.lowercased() ?? "" }
         return entries.map { entry in
-            AccountEntry(
+            var account = AccountEntry(
                 id: entry.id, name: entry["zimbraMailDeliveryAddress"] ?? entry["mail"] ?? "", attributes: entry.attributes,
                 children: children[entry.dn.lowercased()] ?? [])
+            account.aliases = (aliases[entry.id] ?? []).sorted { $0.dn < $1.dn }.map(\.attributes)
+            return account
         }
     }
+
+    /// Up to so many entries are asked for one by one.
+    private static let few = 250
+
+    private static let childFilter = "(|(objectClass=zimbraIdentity)(objectClass=zimbraSignature)(objectClass=zimbraDataSource))"
+
+    /// The alias entries that lead to those ids; nil = all.
+    func aliases(of ids: [String]?, in connection: DirectoryConnection) throws -> [DirectoryEntry] {
+        let targets = ids.map { "(|" + $0.map { "(zimbraAliasTargetId=\(DirectoryConnection.escaped($0)))" }.joined() + ")" } ?? ""
+        return try entries("(&(objectClass=zimbraAlias)\(targets))", in: connection)
+    }
+
+    /// Switches the backup of a COS on or off: by the marker in its notes, and by `backupEnabled` where that says the contrary.
+    ///
+    /// - Throws: `CoreError`; with `unknownCOS` where there is none of the name.
+    public func setBackup(ofCOS name: String, enabled: Bool) throws {
+        let connection = try DirectoryConnection.open(settings.forWriting)
+        let filter = "(&(objectClass=zimbraCOS)(cn=\(DirectoryConnection.escaped(name))))"
+        guard let cos = try entries(filter, below: "cn=cos,cn=zimbra", in: connection).first else {
+            throw CoreError(
+                .unknownCOS, doing: "switching the backup of a COS", subject: name, reason: "the directory has no COS of this name",
+                remedy: "getCOSBackupStatus lists them")
+        }
+        let notes = cos["zimbraNotes"] ?? ""
+        let changed = enabled
+            ? notes.replacing(BackupSwitches.marker, with: "").trimmingCharacters(in: .whitespaces)
+            : notes.contains(BackupSwitches.marker) ? notes : notes.isEmpty ? BackupSwitches.marker : notes + " " + BackupSwitches.marker
+        guard changed.count <= Self.longestNotes else {
+            throw CoreError(
+                .refused, doing: "switching the backup of a COS", subject: name,
+                reason: "its notes would have \(changed.count) characters, of which the server allows \(Self.longestNotes)",
+                remedy: "Shorten zimbraNotes of the COS")
+        }
+        if changed != notes { try connection.replace("zimbraNotes", of: cos.dn, by: changed.isEmpty ? [] : [changed]) }
+        if enabled, cos["backupEnabled"]?.uppercased() == "FALSE" { try connection.replace("backupEnabled", of: cos.dn, by: ["TRUE"]) }
+    }
+
+    /// Characters of `zimbraNotes` (formats/zimbra-ldap.md, section 3, "COS").
+    private static let longestNotes = 1024
 
     /// The entry of a server; what it does not say itself is taken from the global configuration.
     ///
     /// - Throws: `CoreError`; with `configuration` where the directory does not know the server.
     public func server(named name: String) throws -> DirectoryEntry {
-        let connection = try DirectoryConnection.open(settings)
+        let connection = try connect()
         let filter = "(&(objectClass=zimbraServer)(cn=\(DirectoryConnection.escaped(name))))"
         guard var server = try entries(filter, below: "cn=servers,cn=zimbra", in: connection).first else {
             throw CoreError(
