@@ -105,6 +105,12 @@ func commandType(_ name: String) -> (any Command.Type)? {
     case "doAccountScan": DoAccountScan.self
     case "doSmartScan": DoSmartScan.self
     case "doPurge": DoPurge.self
+    case "doBackupLDAP": DoBackupLDAP.self
+    case "doBackupCluster": DoBackupCluster.self
+    case "doBackupServerCustomizations": DoBackupServerCustomizations.self
+    case "doEnableDisableCOS": DoEnableDisableCOS.self
+    case "getCOSBackupStatus": GetCOSBackupStatus.self
+    case "getServerConfig": GetServerConfig.self
     case "legalHold": LegalHold.self
     case "scheduler": Scheduler.self
     case "status": Status.self

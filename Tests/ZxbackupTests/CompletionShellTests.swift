@@ -40,7 +40,7 @@ struct CompletionShellTests {
     private static let lines = [
         ("zxbackup getAcc", "zxbackup getAccountInfo "), ("zxbackup getacc", "zxbackup getAccountInfo "),
         ("zxbackup backup doExportM", "zxbackup backup doExportMailbox "), ("zxbackup help doUnd", "zxbackup help doUndelete "),
-        ("zxbackup redolog v", "zxbackup redolog verify "), ("zxbackup doBackupL", "zxbackup doBackupL"),
+        ("zxbackup redolog v", "zxbackup redolog verify "), ("zxbackup doCheckS", "zxbackup doCheckS"),
         ("zxbackup --js", "zxbackup --json "), ("zxbackup getProperty backupC", "zxbackup getProperty backupCompressionLevel "),
         ("zxbackup getItem bob@example.com 1 dump", "zxbackup getItem bob@example.com 1 dump_blob "),
         ("zxbackup getItem bob@example.com 1 --dump", "zxbackup getItem bob@example.com 1 --dump_blob "),

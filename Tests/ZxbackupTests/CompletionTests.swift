@@ -11,7 +11,7 @@ struct CompletionTests {
     @Test(
         "Commands, parameters, values and options",
         arguments: [
-            ("getAcc", ["getAccountInfo"]), ("getacc", ["getAccountInfo"]), ("doSmart", ["doSmartScan"]), ("doPur", ["doPurge"]), ("doBackupL", []), ("backup getIt", ["getItem"]),
+            ("getAcc", ["getAccountInfo"]), ("getacc", ["getAccountInfo"]), ("doSmart", ["doSmartScan"]), ("doPur", ["doPurge"]), ("doCheckS", []), ("doBackupL", ["doBackupLDAP"]), ("backup getIt", ["getItem"]),
             ("--config x.yaml backup getIt", ["getItem"]), ("--config=x.yaml --json getIt", ["getItem"]), ("hel", ["help"]),
             ("help doUnd", ["doUndelete"]), ("help doUndelete ", []), ("--js", ["--json"]), ("getItem --js", ["--json"]),
             ("getaccountinfo bob@example.com b", ["backup_path", "backupstats"]),

@@ -59,10 +59,10 @@ struct HelpTests {
 
     @Test("A command that is not built is refused by name, and its page says so")
     func notYet() {
-        let result = run(["doBackupLDAP"])
+        let result = run(["doCheckShares"])
         #expect(result.status == .failed)
-        #expect(result.errors == "command doBackupLDAP is not available yet\n")
-        #expect(run(["help", "dobackupldap"]).text.contains("doBackupLDAP is not available yet."))
+        #expect(result.errors == "command doCheckShares is not available yet\n")
+        #expect(run(["help", "docheckshares"]).text.contains("doCheckShares is not available yet."))
     }
 
     @Test("No line of a page is wider than a screen with long lines")

@@ -17,7 +17,8 @@ enum DoPurge: ServiceCommand {
             }
             return .successful
         }
-        let request = PurgeRequest(itemDays: days, accountDays: settings.accountRetention, isTrial: invocation.flag("dryrun"))
+        var request = PurgeRequest(itemDays: days, accountDays: settings.accountRetention, isTrial: invocation.flag("dryrun"))
+        request.purgesArchives = settings.purgesArchives
         let report = try engine.purge(request, stop: { StopRequest.isMade }) { done, total in
             console.progress(Progress(what: "Account purged", done: Int64(done), total: Int64(total)))
         }
@@ -65,6 +66,7 @@ extension PurgeReport {
             Purged Accounts: \(accounts.count { $0.isWhole })
             Contents Without Items: \(expired.count) (\(ByteText.of(expired.bytes)))
             Contents Removed: \(removed.count) (\(ByteText.of(removed.bytes)))
+            Purged Archives: \(archives.count)
 
             """ + stopped
     }
@@ -75,7 +77,7 @@ extension PurgeReport {
             "account_retention_days": .int(request.accountDays),
             "accounts": .array(accounts.map { .object($0.json(request)) }), "items": .int(Int64(items)),
             "legal_hold": .array(held.map { .string($0) }), "expired_contents": .int(expired.count),
-            "expired_bytes": .int(expired.bytes), "removed_contents": .int(removed.count), "removed_bytes": .int(removed.bytes),
+            "expired_bytes": .int(expired.bytes), "removed_contents": .int(removed.count), "removed_bytes": .int(removed.bytes), "archives": .array(archives.map { .string($0.name) }),
             "stopped": .bool(isStopped), "warnings": .array(warnings.map { .string($0) }),
         ]
     }

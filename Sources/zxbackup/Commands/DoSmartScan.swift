@@ -9,6 +9,8 @@ enum DoSmartScan: ServiceCommand {
         var options = SmartScanOptions()
         options.deep = invocation.flag("deep")
         options.readErrorThreshold = invocation["read_error_threshold"].flatMap { Int($0) }
+        options.dumpsDirectory = engine.settings.dumpsDirectory
+        options.archivesCustomizations = engine.settings.archivesCustomizations
         var shown = ContinuousClock.now
         let began = shown
         let statistics = try engine.smartScan(
@@ -42,9 +44,11 @@ enum DoSmartScan: ServiceCommand {
             ("Accounts Updated", "accounts_updated", statistics.accounts - statistics.newAccounts),
             ("Accounts Unchanged", "accounts_unchanged", statistics.unchangedAccounts),
             ("Accounts Deleted", "accounts_deleted", statistics.deletedAccounts),
+            ("Skipped Accounts (by COS)", "skipped_accounts", statistics.skippedAccounts),
             ("Accounts Failed", "accounts_failed", statistics.failedAccounts), ("Checked Items", "checked_items", statistics.checkedItems),
             ("Rows Read", "rows_read", statistics.readRows), ("Items Deleted", "items_deleted", statistics.deletedItems),
             ("New Metadata", "new_metadata", statistics.newMetadata), ("New Files", "new_files", statistics.newFiles),
+            ("New Archives", "new_archives", statistics.newArchives),
             ("Skipped Items", "skipped_items", statistics.skippedItems),
             ("Not Readable Here", "not_readable_here", statistics.notReadableHere),
         ]

@@ -135,11 +135,29 @@ enum CommandTable {
                 "before and after are about an item's last change; of a deleted item that is its deletion.",
             ], availability: .built),
         CommandSpecification(
-            "getServerConfig", "Shows the server's configuration.",
+            "getServerConfig", "Shows the server's configuration as it is or was, or the archives of its files.",
             [
                 .mandatory("type", .choice(["standard", "customizations"])), .optional("date", .date(words: ["last", "all"]), "last"), backupPath,
                 .optional("file", .path), .optional("query", .text), .optional("verbose", .boolean, "false"), .optional("colors", .boolean, "false"),
-            ]),
+            ],
+            examples: [
+                .init(
+                    command: "getServerConfig standard date last query serverConfig/zimbraMailMode/mail.example.com",
+                    meaning: "Shows one attribute of one server, and since when it is so."),
+                .init(
+                    command: "getServerConfig standard date all query cosConfig/zimbraMailQuota",
+                    meaning: "Shows every value that the quota of each COS ever had."),
+                .init(command: "getServerConfig standard query /", meaning: "Shows everything."),
+                .init(
+                    command: "getServerConfig customizations date all verbose true",
+                    meaning: "Lists the archives of the server's configuration files."),
+            ],
+            notes: [
+                "query is section/attribute/entry, or section/entry/attribute; parts may be left out from the end. The sections:",
+                ConfigurationQuery.Section.allCases.map(\.rawValue).joined(separator: ", ") + ".",
+                "Without query: the entries of each section. file reads a dump of doBackupLDAP instead of the histories.",
+                "verbose adds section, id and distinguished name. Secret values are never shown.",
+            ], availability: .built),
         CommandSpecification(
             "getMap", "Shows the id map of a restore: which item became which.", [.mandatory("file_path", .path)],
             examples: [
@@ -148,7 +166,12 @@ enum CommandTable {
                     meaning: "Shows the original and the new id of each item that was restored into mailbox 4 of that account.")
             ],
             notes: ["The maps lie in the state folder, as idmaps/<account id>-<mailbox number>.sqlite."], availability: .built),
-        CommandSpecification("getCOSBackupStatus", "Shows which COS are backed up.", [.optional("cos_name", .text, "all")]),
+        CommandSpecification(
+            "getCOSBackupStatus", "Shows which COS are backed up.", [.optional("cos_name", .text, "all"), backupPath],
+            examples: [
+                .init(command: "getCOSBackupStatus", meaning: "Lists every COS, and whether its accounts are backed up."),
+                .init(command: "getCOSBackupStatus cos_name gold", meaning: "Only that one."),
+            ], availability: .built),
     ]
 
     private static let restoring: [CommandSpecification] = [
@@ -284,10 +307,39 @@ enum CommandTable {
                     meaning: "Reads every content on both sides, too: finds what either has lost or damaged."),
             ],
             notes: ["The running service does it; without one the command does it itself."], availability: .built),
-        CommandSpecification("doBackupLDAP", "Dumps the directory.", acceptsStart: true),
-        CommandSpecification("doBackupCluster", "Dumps the cluster's configuration.", acceptsStart: true),
-        CommandSpecification("doBackupServerCustomizations", "Archives the server's customized files.", acceptsStart: true),
-        CommandSpecification("doEnableDisableCOS", "Switches the backup of a COS on or off.", [.mandatory("cos_name", .text), .mandatory("action", .choice(["enable", "disable"]))]),
+        CommandSpecification(
+            "doBackupLDAP", "Keeps the whole directory as LDIF.",
+            examples: [
+                .init(command: "doBackupLDAP", meaning: "Writes server/ldap_dump_dd_MM_yy#HH_mm_ss.ldif.gz in the backup path.")
+            ],
+            notes: ["A doSmartScan does it once a day: see ldapDumpEnabled. slapadd loads it into an empty directory."],
+            acceptsStart: true, availability: .built),
+        CommandSpecification(
+            "doBackupCluster", "Takes in what changed in domains, COS, lists, servers and global configuration.",
+            examples: [.init(command: "doBackupCluster", meaning: "Does at once what the service does every minute.")],
+            notes: ["getServerConfig standard shows what is kept of them, as of any second."], acceptsStart: true, availability: .built),
+        CommandSpecification(
+            "doBackupServerCustomizations", "Archives the server's configuration files.",
+            examples: [
+                .init(
+                    command: "doBackupServerCustomizations",
+                    meaning: "Writes server/customizations_dd_MM_yy#HH_mm_ss.tar.gz in the backup path: conf/ and postfix/conf/.")
+            ],
+            notes: [
+                "A doSmartScan does it once a day: see serverConfiguration. getServerConfig customizations lists the archives.",
+                "They hold the server's passwords and keys: only the owner of the backup path can read them.",
+            ], acceptsStart: true, availability: .built),
+        CommandSpecification(
+            "doEnableDisableCOS", "Switches the backup of a COS on or off.",
+            [.mandatory("cos_name", .text), .mandatory("action", .choice(["enable", "disable"]))],
+            examples: [
+                .init(command: "doEnableDisableCOS gold disable", meaning: "Accounts of the COS gold are not backed up from now on."),
+                .init(command: "doEnableDisableCOS gold enable", meaning: "They are again, and are scanned."),
+            ],
+            notes: [
+                "The COS is marked in its notes, in the directory: ${ZxBackup_Disabled}.",
+                "What the backup has of its accounts can be restored until it is as old as backupAccountsRetentionDays; then a purge takes it.",
+            ], availability: .built),
     ]
 
     private static let upkeep: [CommandSpecification] = [

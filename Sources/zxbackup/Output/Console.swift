@@ -49,8 +49,13 @@ struct Console: Sendable {
     func errors(_ text: String) { rawErrors(ShownText.lines(text)) }
 
     /// Lines of standard output. Names in them cannot drive a terminal.
-    func write(_ text: String) {
-        var text = ShownText.lines(text)
+    func write(_ text: String) { rawOutput(ShownText.lines(text)) }
+
+    /// A part of a line of standard output in a colour.
+    func writeColoured(_ text: String) { rawOutput("\u{1B}[1;34m" + ShownText.line(text) + "\u{1B}[0m") }
+
+    private func rawOutput(_ text: String) {
+        var text = text
         text.withUTF8 { output(UnsafeRawBufferPointer($0)) }
     }
 
