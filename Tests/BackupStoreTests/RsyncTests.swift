@@ -18,6 +18,8 @@ private final class BusyWriter: Sendable {
     private let acknowledged = Mutex(Acknowledged())
     private let failure = Mutex<String?>(nil)
     private let isStopped = Atomic(false)
+    /// Microseconds between two rounds.
+    private let pause = Atomic(UInt32(0))
     private let isDone = DispatchSemaphore(value: 0)
 
     init(at path: FilePath, seed: UInt64) {
@@ -25,7 +27,10 @@ private final class BusyWriter: Sendable {
             do {
                 let writer = try StoreWriter(opening: path, serverID: "server-1")
                 var generator = SeededGenerator(seed: seed)
-                while !isStopped.load(ordering: .relaxed) { try work(writer, &generator) }
+                while !isStopped.load(ordering: .relaxed) {
+                    try work(writer, &generator)
+                    usleep(pause.load(ordering: .relaxed))
+                }
                 try writer.close()
             } catch {
                 failure.withLock { $0 = "\(error)" }
@@ -60,6 +65,9 @@ private final class BusyWriter: Sendable {
         acknowledged.withLock { $0 = new }
     }
 
+    /// Works on at a pace that a copy keeps up with: else the path grows for as long as it is copied.
+    func slowDown() { pause.store(100_000, ordering: .relaxed) }
+
     var soFar: Acknowledged { acknowledged.withLock { $0 } }
 
     /// What made the work fail, nil when nothing did.
@@ -76,41 +84,54 @@ struct RsyncTests {
     private static let program = "/usr/bin/rsync"
     private static let copies = ProcessInfo.processInfo.environment["ZXBACKUP_COPIES"].flatMap { Int($0) } ?? 2
 
+    /// After so many copies another path is begun: each takes longer than the one before.
+    private static let copiesOfAPath = 5
+
     @Test(
         "R7: each copy of a path at work opens, and holds all that was committed before it began; once more on top, the same",
         .enabled(if: FileManager.default.isExecutableFile(atPath: program), "rsync is not installed"))
     func rsync() throws {
-        let folder = TemporaryFolder()
-        let path = folder.appending("backup")
-        try StoreWriter.create(path, serverID: "server-1")
-        let writer = BusyWriter(at: path, seed: 7)
-        while writer.soFar.checkpoints < 3 { usleep(10_000) }
         var spanned: [Int] = []
-        for number in 0..<Self.copies {
-            let copy = folder.appending("copy")
-            for round in ["new", "on top"] {
-                let before = writer.soFar
-                try rsync(path, to: copy)
-                if round == "new" { spanned.append(writer.soFar.checkpoints - before.checkpoints) }
-                try check(copy, before, "copy \(number), \(round)")
+        for first in stride(from: 0, to: Self.copies, by: Self.copiesOfAPath) {
+            let folder = TemporaryFolder()
+            let path = folder.appending("backup")
+            try StoreWriter.create(path, serverID: "server-1")
+            let writer = BusyWriter(at: path, seed: UInt64(first + 7))
+            while writer.soFar.checkpoints < 30 { usleep(10_000) }
+            writer.slowDown()
+            for number in first..<min(first + Self.copiesOfAPath, Self.copies) {
+                let copy = folder.appending("copy")
+                for round in ["new", "on top"] {
+                    let before = writer.soFar
+                    try rsync(path, to: copy)
+                    if round == "new" { spanned.append(writer.soFar.checkpoints - before.checkpoints) }
+                    try check(copy, before, "copy \(number), \(round)")
+                }
+                try FileManager.default.removeItem(atPath: copy.string)
             }
-            try FileManager.default.removeItem(atPath: copy.string)
+            #expect(writer.stop() == nil)
         }
-        #expect(writer.stop() == nil)
         let shortest = spanned.min() ?? 0
         print("\(spanned.count) copies by rsync and as many on top, each new one over \(shortest) checkpoints or more")
     }
 
-    /// As slow as it takes for some checkpoints to pass.
+    /// As slow as it takes for some checkpoints to pass: about three seconds.
     private func rsync(_ path: FilePath, to copy: FilePath) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: Self.program)
-        process.arguments = ["-a", "--delete", "--bwlimit=500", path.string + "/", copy.string + "/"]
+        process.arguments = ["-a", "--delete", "--bwlimit=\(max(50, kilobytes(path) / 3))", path.string + "/", copy.string + "/"]
         process.standardError = FileHandle.nullDevice
         try process.run()
         process.waitUntilExit()
         // 24: files vanished on the way, as the journal's do.
         #expect([0, 24].contains(process.terminationStatus))
+    }
+
+    private func kilobytes(_ path: FilePath) -> Int {
+        let names = FileManager.default.enumerator(atPath: path.string)
+        var bytes = 0
+        while names?.nextObject() != nil { bytes += names?.fileAttributes?[.size] as? Int ?? 0 }
+        return bytes / 1024
     }
 
     private func check(_ copy: FilePath, _ before: BusyWriter.Acknowledged, _ place: String) throws {
