@@ -10,6 +10,7 @@ struct BackupPath: Sendable {
     let index: FilePath
     let expired: FilePath
     let server: FilePath
+    let quarantine: FilePath
     // Paths made of text in one go: joining components costs more than opening the file.
     private let text: String
 
@@ -22,6 +23,7 @@ struct BackupPath: Sendable {
         index = self.root.appending("index")
         expired = self.root.appending("expired")
         server = self.root.appending("server")
+        quarantine = self.root.appending("quarantine")
     }
 
     /// Files of this prefix are unfinished: ignored by every reader, removed by the next writer (R13).
@@ -67,6 +69,20 @@ struct BackupPath: Sendable {
     }
 
     func history(_ key: HistoryKey) -> FilePath { FilePath("\(text)/\(relativeHistory(key))") }
+
+    /// The history whose file that is, relative to the backup path; nil where it is none.
+    func key(ofFile name: String) -> HistoryKey? {
+        let parts = name.split(separator: "/").map(String.init)
+        let key: HistoryKey? = switch (parts.first, parts.count) {
+        case ("accounts", 3) where parts[2] == "account_info": .accountInfo(parts[1])
+        case ("accounts", 3) where parts[2] == "mailbox": .mailbox(parts[1])
+        case ("accounts", 5): Int64(parts[4]).map { .item(account: parts[1], id: $0) }
+        case (let kind?, 2): DirectoryKind(rawValue: kind).map { .directory($0, parts[1]) }
+        default: nil
+        }
+        // Only a file that lies where the history's does.
+        return key.flatMap { $0.isStorable && relativeHistory($0) == name ? $0 : nil }
+    }
 
     /// A file's name as messages show it.
     func relative(_ path: FilePath) -> String {

@@ -58,6 +58,10 @@ public protocol StoreWriting: StoreReading {
     ) throws -> ServerArchive
     /// Removes archives that were kept before a commit sequence, but of each kind the last one.
     func removeArchives(before sequence: UInt64) throws -> [ServerArchive]
+    /// Mends what a check of the path found.
+    func mend(_ findings: [CheckFinding]) throws -> MendReport
+    /// Brings back what a mending moved away to a folder below `quarantine/`.
+    func undoMending(_ name: String) throws -> (back: [String], left: [(file: String, reason: String)])
     /// Makes a checkpoint and gives the lock back. What was not committed is dropped.
     func close() throws
 }
