@@ -8,6 +8,8 @@ struct ContentScan {
     let mailboxID: Int64
     /// Whether a content that the backup has is compared with the server's: a row can say the same of other bytes.
     let isDeep: Bool
+    /// Whether nothing is taken in: what the backup has lost is told of.
+    let isTrial: Bool
 
     /// A content that a scan found.
     struct Found {
@@ -43,6 +45,10 @@ struct ContentScan {
             case .other: break
             case .missing: isTakenAgain = true
             }
+        }
+        if isTrial {
+            if isTakenAgain { statistics.reportDamage("\(what) of \(account.name): the backup has lost its content, the server has it") }
+            return Found(blob: known)
         }
         let blob = try ContentIntake(store: store).take(location, from: source).blob
         statistics.newFiles += 1

@@ -12,6 +12,8 @@ struct MailboxScan {
         var isDeep = false
         /// Whether presumed deletions of what the server has no more become certain (R15).
         var confirmsDeletions = false
+        /// Takes what differs instead of the backup path: nothing is written.
+        var trial: ScanTrial?
     }
 
     /// Which rows are read whole.
@@ -58,18 +60,19 @@ struct MailboxScan {
 
         var template = StoreTransaction(account: account.id, generation: life.generation, time: time, kind: "scan")
         template.position = position
-        let transaction = try ScanTransaction(template, isFirst: isFirst, in: store)
-        defer { transaction.takeBack() }
+        let transaction = try request.trial == nil ? ScanTransaction(template, isFirst: isFirst, in: store) : nil
+        defer { transaction?.takeBack() }
         func write(_ state: ItemState) throws {
             statistics.newMetadata += 1
-            try transaction.write(state.newState(account: account.id))
+            if let trial = request.trial { return trial.add(state, isKnown: try current(state.row.id) != nil) }
+            try transaction?.write(state.newState(account: account.id))
         }
 
         for state in tags.map(ItemState.init(tag:)) where try differs(state, life) { try write(state) }
         let wanted = request.reach == .whole ? nil : standing.changed + standing.inTurn
         if request.reach == .changed { statistics.lookedAgain = standing.inTurn.count }
         statistics.checkedItems = wanted.map { standing.count - $0.count } ?? tags.count
-        let contents = ContentScan(source: source, store: store, account: account, mailboxID: life.mailboxID, isDeep: request.isDeep)
+        let contents = ContentScan(source: source, store: store, account: account, mailboxID: life.mailboxID, isDeep: request.isDeep, isTrial: request.trial != nil)
         try picture.items(in: .mailbox, wanted) { row, revisions in
             try progress(statistics)
             statistics.checkedItems += 1
@@ -110,6 +113,10 @@ struct MailboxScan {
                     + "the backup has their items without them")
         }
 
+        if let trial = request.trial {
+            trial.end(statistics)
+            return (life, statistics)
+        }
         var life = life
         life.scannedChange = max(life.scannedChange ?? 0, picture.change)
         life.scannedTime = time
@@ -122,7 +129,7 @@ struct MailboxScan {
         if statistics.skippedItems > 0 { marks.append(ScanMark.unreadable.mark(statistics.skippedItems, time)) }
         let presumed = (isPresumed ? standing.vanished.count : 0) + (request.confirmsDeletions ? 0 : standing.presumed.count)
         if presumed > 0 { marks.append(ScanMark.vanished.mark(presumed, time)) }
-        try transaction.end(NewState(key: .mailbox(account.id), fields: life.fields), marks: marks)
+        try transaction?.end(NewState(key: .mailbox(account.id), fields: life.fields), marks: marks)
         return (life, statistics)
     }
 

@@ -2,17 +2,46 @@ import BackupCore
 import BackupStore
 import SystemPackage
 
-/// `doCoherencyCheck`: everything in a backup path against everything else.
-enum DoCoherencyCheck: Command {
+/// `doCoherencyCheck`: everything in a backup path against everything else, and against the live server; mends it where that is wished.
+enum DoCoherencyCheck: ServiceCommand {
     static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
+        let isCompared = invocation.flag("checkZimbra")
+        if invocation.list("accounts") != nil, !isCompared {
+            throw UsageError("doCoherencyCheck: accounts says which mailboxes checkZimbra compares; the backup path is checked whole", invocation.command)
+        }
+        let writes = invocation.flag("fixBackup") || invocation["undo"] != nil
+        if isCompared, writes { throw UsageError("doCoherencyCheck: checkZimbra writes nothing; fixBackup and undo are a run of their own", invocation.command) }
+        if isCompared || writes { return try runInService(invocation, console) }
+        return try check(invocation, console)
+    }
+
+    /// With the engine: mends, brings back, or compares with the server.
+    static func run(
+        _ invocation: Invocation, in engine: BackupEngine, _ configuration: Configuration, _ console: Console
+    ) throws -> CommandStatus {
+        if let name = invocation["undo"] {
+            return try MendingOutput(invocation, console).show(undone: engine.undoMending(FilePath(name).lastComponent?.string ?? name))
+        }
+        if invocation.flag("checkZimbra") {
+            let differences = try engine.compareWithServer(invocation.list("accounts"), stop: { StopRequest.isMade }) { done, total in
+                console.progress(Progress(what: "Compared accounts", done: Int64(done), total: Int64(total)))
+            }
+            return MendingOutput(invocation, console).show(differences)
+        }
+        let report = try engine.checkAndMend(stop: { StopRequest.isMade }, progress: { show($0, console) })
+        if report.found.isStopped { return .stopped }
+        return MendingOutput(invocation, console).show(report)
+    }
+
+    private static func show(_ progress: CheckProgress, _ console: Console) {
+        let what = progress.phase == .states ? "Checked states" : "Checked blobs"
+        console.progress(Progress(what: what, done: progress.done, total: progress.total))
+    }
+
+    private static func check(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
         let path = FilePath(try invocation.required("backup_path"))
         StopRequest.install()
-        let report = try StoreCheck(of: path).run(
-            stop: { StopRequest.isMade },
-            progress: { progress in
-                let what = progress.phase == .states ? "Checked states" : "Checked blobs"
-                console.progress(Progress(what: what, done: progress.done, total: progress.total))
-            })
+        let report = try StoreCheck(of: path).run(stop: { StopRequest.isMade }, progress: { show($0, console) })
         if invocation.options.json {
             console.write(.object(json(of: report, path)))
         } else {
@@ -23,16 +52,7 @@ enum DoCoherencyCheck: Command {
 
     private static func show(_ report: CheckReport, _ path: FilePath, _ console: Console) {
         for severity in [CheckFinding.Severity.damage, .note] {
-            for finding in report.findings where finding.severity == severity {
-                var block = KeyValueBlock("\(severity.rawValue): \(finding.kind)", [.pair("file", finding.file)])
-                if finding.offset > 0 || finding.length > 0 { block.add("offset", "\(finding.offset)") }
-                if finding.length > 0 { block.add("bytes", "\(finding.length)") }
-                if let account = finding.account { block.add("account", account) }
-                if let item = finding.item { block.add("item", "\(item)") }
-                block.add("reason", finding.reason)
-                if !finding.remedy.isEmpty { block.add("remedy", finding.remedy) }
-                console.write(block)
-            }
+            for finding in report.findings where finding.severity == severity { console.write(finding.block) }
         }
         var block = KeyValueBlock(
             "coherencyCheck",
@@ -56,17 +76,7 @@ enum DoCoherencyCheck: Command {
     }
 
     private static func json(of report: CheckReport, _ path: FilePath) -> JSONObject {
-        let findings = report.findings.map { finding -> JSONValue in
-            var members: JSONObject = [
-                "kind": .string("\(finding.kind)"), "severity": .string(finding.severity.rawValue), "file": .string(finding.file),
-                "offset": .int(finding.offset), "length": .int(finding.length),
-            ]
-            members["account"] = finding.account.map { .string($0) }
-            members["item"] = finding.item.map { .int($0) }
-            members["reason"] = .string(finding.reason)
-            if !finding.remedy.isEmpty { members["remedy"] = .string(finding.remedy) }
-            return .object(members)
-        }
+        let findings = report.findings.map { JSONValue.object($0.json) }
         return [
             "backup_path": .string(path.string), "copy": .bool(report.isCopy), "last_sequence": .int(Int64(report.lastSequence)),
             "accounts": .int(report.accounts), "histories": .int(report.histories), "states": .int(report.states),
@@ -75,5 +85,30 @@ enum DoCoherencyCheck: Command {
             "counts": .object(JSONObject(counts(report).map { .init(name: $0.kind, value: .int($0.count)) })),
             "damages": .int(report.damages), "stopped": .bool(report.isStopped), "damaged": .bool(report.isDamaged),
         ]
+    }
+}
+
+extension CheckFinding {
+    var block: KeyValueBlock {
+        var block = KeyValueBlock("\(severity.rawValue): \(kind)", [.pair("file", file)])
+        if offset > 0 || length > 0 { block.add("offset", "\(offset)") }
+        if length > 0 { block.add("bytes", "\(length)") }
+        if let account { block.add("account", account) }
+        if let item { block.add("item", "\(item)") }
+        block.add("reason", reason)
+        if !remedy.isEmpty { block.add("remedy", remedy) }
+        return block
+    }
+
+    var json: JSONObject {
+        var members: JSONObject = [
+            "kind": .string("\(kind)"), "severity": .string(severity.rawValue), "file": .string(file), "offset": .int(offset),
+            "length": .int(length),
+        ]
+        members["account"] = account.map { .string($0) }
+        members["item"] = item.map { .int($0) }
+        members["reason"] = .string(reason)
+        if !remedy.isEmpty { members["remedy"] = .string(remedy) }
+        return members
     }
 }

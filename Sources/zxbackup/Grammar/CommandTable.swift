@@ -361,21 +361,31 @@ enum CommandTable {
                 "A retention of 0 is forever: the command says so, and ends.",
             ], availability: .built),
         CommandSpecification(
-            "doCoherencyCheck", "Checks a backup path whole: histories, journal, index and blobs.",
+            "doCoherencyCheck", "Checks a backup path whole, or against the live server; mends it where that is wished.",
             [
-                .mandatory("backup_path", .path), .optional("accounts", .list, "all", refused: .allBut("all")),
-                .optional("checkZimbra", .boolean, "false", refused: .value("true")),
-                .optional("fixBackup", .boolean, "false", refused: .value("true")), notifications,
+                .mandatory("backup_path", .path), .optional("accounts", .list, "all"), .optional("checkZimbra", .boolean, "false"),
+                .optional("fixBackup", .boolean, "false"), .optional("undo", .path), notifications,
             ],
             examples: [
                 .init(
                     command: "doCoherencyCheck /opt/zimbra/backup/ng",
                     meaning: "Reads everything in the backup path, also while the service writes to it, and says what is wrong."),
                 .init(command: "doCoherencyCheck /mnt/copy --json", meaning: "The same of a copy, for a program."),
+                .init(
+                    command: "doCoherencyCheck /opt/zimbra/backup/ng checkZimbra true accounts john@example.com",
+                    meaning: "Compares John's mailbox with its backup, items and contents, and writes nothing."),
+                .init(
+                    command: "doCoherencyCheck /opt/zimbra/backup/ng fixBackup true",
+                    meaning: "Mends what it finds, and fetches from the live server what is lost and still there."),
+                .init(
+                    command: "doCoherencyCheck /opt/zimbra/backup/ng undo quarantine/2026-11-27T15-38-00",
+                    meaning: "Brings back what that mending moved away."),
             ],
             notes: [
-                "Nothing is written to the backup path. An index of the same size as its own is made in $TMPDIR meanwhile.",
-                "Exit status: 0 sound, 1 something is damaged, 2 stopped. Notes alone are no damage.",
+                "Without fixBackup nothing is written to the backup path. An index of the size of its own is made in $TMPDIR meanwhile.",
+                "fixBackup writes damaged histories anew of what is left of them, in the journal, too; what is damaged or superfluous moves to",
+                "quarantine/, with a manifest. Accounts that lost something are scanned. What cannot be mended is listed.",
+                "Exit status: 0 sound, 1 something is damaged or differs, 2 stopped. Notes alone are no damage.",
             ], availability: .built),
         CommandSpecification("doCheckShares", "Reports every inconsistent share of local accounts.", acceptsStart: true),
         CommandSpecification("doFixShares", "Repairs shares with an import's id map.", [.mandatory("import_idmap_file", .path)]),
