@@ -3,7 +3,7 @@
 # The data sets beside the project, or those among the tests' fixtures.
 DATASET ?= Tests/BackupCoreTests/Fixtures/small
 
-.PHONY: demo test conformance testbed kill lives storms purges copies torture faults flips fuzz build release packages clean
+.PHONY: demo test conformance testbed kill lives storms purges copies torture faults flips mendings fuzz build release packages clean
 
 ## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
 demo: packages
@@ -65,6 +65,11 @@ faults: packages
 STRIDE ?= 1
 flips: packages
 	@swift run -c release --quiet Searches flips $(STRIDE)
+
+## mendings: DAMAGES of a small backup path, each mended
+DAMAGES ?= 10000
+mendings: packages
+	@swift run -c release --quiet Searches mendings $(DAMAGES)
 
 ## fuzz: libFuzzer for SECONDS on TARGET, or on each reader of strangers' bytes
 SECONDS ?= 60

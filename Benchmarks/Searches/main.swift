@@ -4,16 +4,18 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-// The searches of BackupStoreTesting with large numbers: make torture, make faults, make flips.
+// The searches of BackupStoreTesting with large numbers: make torture, make faults, make flips, make mendings.
 //
 //     Searches torture POINTS [SEED [CALL]]
 //     Searches faults SEEDS [STRIDE]
 //     Searches flips STRIDE
+//     Searches mendings DAMAGES [SEED]
 
+let usage = "usage: Searches torture POINTS [SEED [CALL]] | faults SEEDS [STRIDE] | flips STRIDE | mendings DAMAGES [SEED]"
 let words = Array(CommandLine.arguments.dropFirst())
 let numbers = words.dropFirst().map { Int($0) ?? 0 }
 guard let search = words.first, let amount = numbers.first, !numbers.contains(where: { $0 < 1 }) else {
-    print("usage: Searches torture POINTS [SEED [CALL]] | faults SEEDS [STRIDE] | flips STRIDE")
+    print(usage)
     exit(2)
 }
 
@@ -84,8 +86,17 @@ case "flips":
     print(
         "flips: \(report.places) places, \(report.values) values, \(report.found) found, "
             + "\(report.withoutEffect.values.reduce(0, +)) without effect, \(broken.count) missed")
+case "mendings":
+    let report = try Mendings(folder: folder).run(damages: amount, seed: UInt64(numbers.count > 1 ? numbers[1] : 1)) { report in
+        if report.damages % 1000 == 0 { print("\(report.damages) of \(amount) damages") }
+    }
+    broken = report.broken
+    broken.forEach { print($0) }
+    print(
+        "mendings: \(report.damages) damages, \(report.mended) mended, \(report.named) named, \(report.refused) refused, "
+            + "\(report.withoutEffect) without effect, \(broken.count) invariants broken")
 default:
-    print("usage: Searches torture POINTS [SEED [CALL]] | faults SEEDS [STRIDE] | flips STRIDE")
+    print(usage)
     exit(2)
 }
 _ = folder.withPlatformString { rmdir($0) }
