@@ -176,6 +176,10 @@ struct SmartScanTests {
         #expect(statistics.deletedItems == 1 && statistics.accounts == 1, "\(statistics)")
         let state = try followed.read { try $0.item(life.accountID, gone) }
         #expect(state?.isDeleted == true && state?.isPresumed == false)
+        // R15: when it was last known to be there, and the scan that found it gone.
+        let notBefore = try #require(state?.fields["not_before"]?.string)
+        let alive = try followed.read { try #require(try $0.history(of: .item(account: life.accountID, id: gone)).lines.dropLast().last) }
+        #expect(notBefore == TimeText.iso(alive.time), "the scan before it was longer ago than its last state")
     }
 
     @Test("The scan time of a clock that is wrong is not believed", arguments: [Int64(400), -400])

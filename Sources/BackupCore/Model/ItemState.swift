@@ -13,6 +13,8 @@ public struct ItemState: Hashable, Sendable {
     public var presumed: Bool
     /// Deleted, but still in the server's dumpster.
     public var inDumpster: Bool
+    /// When an item that a scan found to be gone was last known to be there, ISO 8601: it was deleted between then and the state's time.
+    public var notBefore: String?
     /// The change that announced a folder's deletion, and whose next record therefore takes effect (formats/zimbra-redolog.md, 7.6).
     public var deletionAnnounced: Int64?
     /// Content of the item; nil where there is none, or it was never readable.

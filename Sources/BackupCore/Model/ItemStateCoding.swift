@@ -14,6 +14,7 @@ extension ItemState {
         add("deleted", .bool(deleted))
         if presumed { add("presumed", true) }
         if inDumpster { add("dumpster", true) }
+        add("not_before", notBefore)
         add("deletion_announced", deletionAnnounced)
         add("folder", row.folderID)
         add("parent", row.parentID)
@@ -63,6 +64,7 @@ extension ItemState {
             case "deleted": deleted = value.bool ?? false
             case "presumed": presumed = value.bool ?? false
             case "dumpster": inDumpster = value.bool ?? false
+            case "not_before": notBefore = value.string
             case "deletion_announced": deletionAnnounced = value.int
             case "folder": row.folderID = value.int
             case "parent": row.parentID = value.int

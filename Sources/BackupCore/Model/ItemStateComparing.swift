@@ -6,6 +6,7 @@ extension ItemState {
         state.row.indexID = nil
         state.row.flags.remove(.copied)
         state.deletionAnnounced = nil
+        state.notBefore = nil
         if row.type == .tag {  // The table `tag` has one number, and no date.
             state.row.modContent = row.modMetadata
             state.row.changeDate = nil

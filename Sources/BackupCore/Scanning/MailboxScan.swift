@@ -86,6 +86,10 @@ struct MailboxScan {
         let isPresumed = !isFirst && !request.confirmsDeletions && isMuch
         func end(_ state: ItemState, inDumpster: Bool) throws {
             var state = state
+            // Confirming a deletion that was only presumed says nothing new of its time.
+            if !state.deleted, let known = try store.item(account.id, state.row.id) {
+                state.notBefore = TimeText.iso(max(known.time, life.scannedTime ?? known.time))
+            }
             if state.deleted { statistics.confirmedDeletions += 1 } else { statistics.deletedItems += 1 }
             state.deleted = true
             state.presumed = isPresumed
