@@ -34,11 +34,12 @@ struct SearchTests {
         @Test("A rule that is broken on purpose is found out within 20,000 crash points", arguments: BrokenRule.allCases)
         func broken(rule: BrokenRule) throws {
             let folder = TemporaryFolder()
+            // From a seed whose run does what the rule is about: a purge, a long record, a copy, a failed sync.
+            let seed: UInt64 = [.r2: 5, .r6: 16, .r7: 3, .r10: 4, .r13: 3][rule] ?? 1
             let report = try BrokenRule.$current.withValue(rule) {
-                // From a seed whose run does what the rule is about: a purge, a long record, a copy, a failed sync.
-                let seed: UInt64 = [.r2: 5, .r6: 16, .r7: 3, .r10: 4, .r13: 3][rule] ?? 1
-                return try Torture(folder: folder.path, limit: 1).run(points: 20_000, seed: seed, stride: rule == .r10 ? 7 : 29)
+                try Torture(folder: folder.path, limit: 1).run(points: 20_000, seed: seed, stride: rule == .r10 ? 7 : 29)
             }
+            print("\(rule) broken: found after \(report.points) crash points from seed \(seed) on")
             #expect(report.broken.count == 1, "\(rule) was not found in \(report.points) points")
         }
     #endif
