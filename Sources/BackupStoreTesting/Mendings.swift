@@ -84,7 +84,9 @@ public struct Mendings: Sendable {
         // Of directory entries there is no account to mark; the next look at the directory writes them.
         let silent = lost.filter { name in
             name.contains("account ") && !mended.doubted.contains { name.contains($0) }
-                && !image.values.contains { $0.key.hasPrefix("marks of") && $0.value.contains("gone from the backup path") && name.contains($0.key.dropFirst(9)) }
+                && !image.values.contains {
+                    $0.key.hasPrefix("marks of") && $0.value.contains("gone from the backup path") && name.contains($0.key.dropFirst(9))
+                }
         }
         if let silent = silent.first { return broken("\(silent) is lost, and nothing says so: \(mended) of \(found.findings)") }
         let unnamed = left.findings.filter { finding in

@@ -110,7 +110,9 @@ extension RealTimeScanner {
     ) throws -> [ServerDifferences] {
         try refuseWithoutInventory("comparing with the server")
         func look() throws {
-            guard !stop() else { throw CoreError(.stopped, doing: "comparing with the server", subject: source.identity.name, reason: "stopped by request") }
+            guard !stop() else {
+                throw CoreError(.stopped, doing: "comparing with the server", subject: source.identity.name, reason: "stopped by request")
+            }
         }
         try followToEnd { _ in try look() }
         let entries = try source.accounts()

@@ -7,10 +7,13 @@ enum DoCoherencyCheck: ServiceCommand {
     static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
         let isCompared = invocation.flag("checkZimbra")
         if invocation.list("accounts") != nil, !isCompared {
-            throw UsageError("doCoherencyCheck: accounts says which mailboxes checkZimbra compares; the backup path is checked whole", invocation.command)
+            throw UsageError(
+                "doCoherencyCheck: accounts says which mailboxes checkZimbra compares; the backup path is checked whole", invocation.command)
         }
         let writes = invocation.flag("fixBackup") || invocation["undo"] != nil
-        if isCompared, writes { throw UsageError("doCoherencyCheck: checkZimbra writes nothing; fixBackup and undo are a run of their own", invocation.command) }
+        if isCompared, writes {
+            throw UsageError("doCoherencyCheck: checkZimbra writes nothing; fixBackup and undo are a run of their own", invocation.command)
+        }
         if isCompared || writes { return try runInService(invocation, console) }
         return try check(invocation, console)
     }
