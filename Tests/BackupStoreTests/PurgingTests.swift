@@ -194,6 +194,35 @@ struct PurgingTests {
         #expect(call > 20)
     }
 
+    @Test("R2, R10: a move whose sync failed is made good before the blob is forgotten: a power failure takes it back", arguments: [true, false])
+    func failedMove(reliableSyncfs: Bool) throws {
+        for call in 1... {
+            let store = try store(reliableSyncfs: reliableSyncfs)
+            var writer = try store.open()
+            let blob = try writer.stageBlob(Array("soon gone".utf8))
+            try writer.append(
+                StoreTransaction(
+                    account: account, time: 1, change: 1,
+                    states: [NewState(key: .item(account: account, id: 1), fields: ["type": "message"], blobs: [blob])]))
+            try writer.commit()
+            try writer.removeHistories([.item(account: account, id: 1)], with: .purge(5))
+            store.disk.faults = [SimulatedFault(call: store.disk.calls + call, error: .ioError)]
+            var hasFailed = false
+            do { _ = try writer.expireReleasedBlobs() } catch { hasFailed = true }
+            let isOver = store.disk.calls < store.disk.faults[0].call
+            store.disk.faults = []
+            _ = try writer.expireReleasedBlobs()
+            // It was closed; so that nobody looks for what a crash may have left.
+            try writer.close()
+            store.disk = store.disk.afterCrash(.synced)
+            writer = try store.open()
+            _ = try writer.expireReleasedBlobs()
+            #expect(store.files("items/").isEmpty, "call \(call), \(hasFailed)")
+            try writer.close()
+            if isOver { return }
+        }
+    }
+
     @Test("R2: blobs of a group that was never committed are found after the crash, and after the index was made anew")
     func orphans() throws {
         let store = try store()

@@ -85,13 +85,18 @@ extension FileStoreWriter {
             }
             let folder = path.expired.appending(day)
             var moved: [BlobID] = []
-            var folders: Set<FilePath> = [folder]
+            var folders: Set<FilePath> = []
+            var settled: [BlobID] = []
             for id in candidates {
                 let isMoved = try blobs.unlessPinned(id) {  // A pin is a reference in the making (R1).
-                    guard try !index.use("expiring blobs", { try $0.isUsed(id) }), try files.status(path.blob(id)) != nil else {
+                    guard try !index.use("expiring blobs", { try $0.isUsed(id) }) else {
                         try index.use("expiring blobs") { try $0.keep(id) }
                         return false
                     }
+                    folders.insert(path.blob(id).removingLastComponent())
+                    settled.append(id)
+                    // One that is not there may have been moved by a call whose sync failed: that is made good before it is forgotten.
+                    guard try files.status(path.blob(id)) != nil else { return false }
                     if moved.isEmpty {
                         try files.makeFolderIfMissing(folder)
                         try files.syncFolder(path.expired)  // Its name may be unsynced since a process that died.
@@ -99,13 +104,14 @@ extension FileStoreWriter {
                     try files.rename(path.blob(id), to: path.expiredBlob(id, day: day))
                     return true
                 }
-                guard isMoved == true else { continue }
-                folders.insert(path.blob(id).removingLastComponent())
-                moved.append(id)
+                if isMoved == true { moved.append(id) }
             }
-            if !moved.isEmpty { for folder in folders { try files.syncFolder(folder) } }
+            // Where it comes to lie first: a power failure in between leaves two names, never none.
+            for folder in [folder] + folders.sorted(by: { $0.string < $1.string }) where try files.status(folder) != nil {
+                try files.syncFolder(folder)
+            }
             // Only now: where a power failure takes the move back, the next purge finds the blob again.
-            try index.use("expiring blobs") { statements in for id in moved { try statements.keep(id) } }
+            try index.use("expiring blobs") { statements in for id in settled { try statements.keep(id) } }
             return moved
         }
     }
