@@ -198,6 +198,28 @@ struct MendingTests {
         #expect(try check(store).findings.isEmpty, "\(store.files("journal/"))")
     }
 
+    @Test("A purged history that is back goes again; what was written of the item since stays")
+    func back() throws {
+        let store = try StoreOnDisk()
+        let writer = try store.open()
+        for id in [1, 2] as [Int64] { try writer.append(message(id, folder: 2, time: 10, change: 10)) }
+        try writer.commit()
+        try writer.checkpoint()
+        let before = store.disk.contents()
+        try writer.removeHistories([.item(account: account, id: 1), .item(account: account, id: 2)], time: 11)
+        try writer.append(message(2, folder: 3, time: 12, change: 12))
+        try writer.commit()
+        try writer.close()
+        for id in [1, 2] as [Int64] { store.disk.place(historyFile(id), try #require(before[historyFile(id)])) }
+        #expect(try check(store).isDamaged)
+        let report = try mend(store)
+        #expect(try check(store).findings.isEmpty, "\(report)")
+        let reader = try store.reader()
+        #expect(try reader.history(of: .item(account: account, id: 1)).lines.isEmpty)
+        #expect(try reader.history(of: .item(account: account, id: 2)).lines.map(\.change) == [12])
+        reader.close()
+    }
+
     @Test("A crash at any call of a mending loses nothing: the next one ends it")
     func crashes() throws {
         let (sample, _) = try filled(3)

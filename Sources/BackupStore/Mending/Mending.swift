@@ -80,6 +80,8 @@ struct MendRun<Files: FileSystem> {
 
     /// Histories to be written anew.
     private(set) var histories: Set<HistoryKey> = []
+    /// Of these the ones that a purge had removed.
+    private var purged: Set<HistoryKey> = []
     private(set) var blobs: [Blob] = []
     /// Files that go, each with the reason.
     private(set) var superfluous: [(name: String, reason: String)] = []
@@ -108,7 +110,13 @@ struct MendRun<Files: FileSystem> {
                 } else {
                     report.unmended.append(finding)
                 }
-            case .historyBack, .unexpectedFile:
+            case .historyBack:
+                // What was written after the purge stays.
+                if let key = path.key(ofFile: name) {
+                    histories.insert(key)
+                    purged.insert(key)
+                }
+            case .unexpectedFile:
                 // What lies beside our folders is none of ours.
                 if name.contains("/") { superfluous.append((name, reason)) } else { report.unmended.append(finding) }
             case .blobDamaged, .blobCompressedTwice, .blobMissing, .blobExpired, .blobOrphaned:
@@ -182,7 +190,9 @@ struct MendRun<Files: FileSystem> {
         guard !bytes.isEmpty else {
             // Nothing is left that could be read. One that an account lacks may never have been there.
             if let account = key.account, accounts.contains(account), try files.status(place) == nil { return }
-            try move(file, "no line of it can be read")
+            let isPurged = purged.contains(key)
+            try move(file, isPurged ? "it was purged" : "no line of it can be read")
+            if isPurged { return }
             if let account = key.account { doubt(account, nil) }
             report.histories.append(MendReport.History(key: key, states: 0, lost: 1))
             return
