@@ -13,8 +13,6 @@ final class FaultySource: MailSource, @unchecked Sendable {
     let server: SandboxServer
     /// Ids of accounts that the directory lacks.
     var hiddenAccounts: Set<String> = []
-    /// The same for one look at the directory, by its number from 1 on.
-    var hiddenAtLook: (Int) -> Set<String> = { _ in [] }
     /// What the directory has besides accounts.
     var entries: [ConfigurationEntry] = []
     /// What a listing lacks although it is there.
@@ -55,8 +53,7 @@ final class FaultySource: MailSource, @unchecked Sendable {
     func accounts() throws -> [AccountEntry] {
         looks += 1
         if directoryIsDown { throw Failure() }
-        let look = hiddenAtLook(looks)
-        return try server.accounts().filter { !hiddenAccounts.contains($0.id) && !look.contains($0.id) }
+        return try server.accounts().filter { !hiddenAccounts.contains($0.id) }
     }
     func directoryVersions() throws -> [HistoryKey: Int] {
         let records = try accounts().filter { movedAccounts[$0.id] == nil }.map { DirectoryRecord.account($0) } + entries.map { .configuration($0) }
