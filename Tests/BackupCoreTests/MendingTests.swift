@@ -142,6 +142,8 @@ struct MendingTests {
         for file in files(bench, "items") { try Data().write(to: URL(fileURLWithPath: bench.backupPath.string + "/" + file)) }
         let engine = try BackupEngine(
             source: bench.server, store: try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id))
+        // A deep scan suspects that, and leaves it to the check.
+        #expect(try engine.scan(account: "alice@example.com", deep: true).damagedFiles > 10 && engine.statistics.suspicions == 1)
         let report = try engine.checkAndMend()
         #expect(report.found.damages > 10)
         // Of what Bob has deleted the server has nothing.

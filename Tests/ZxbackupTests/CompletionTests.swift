@@ -25,7 +25,7 @@ struct CompletionTests {
             ("doUndelete bob@example.com first last not", []),
             ("serve --once ", ["false", "true"]), ("serve --once f", ["false"]), ("serve --once --o", []),
             ("redolog d", ["dump"]), ("completion z", ["zsh"]), ("setProperty zxbackup_s", ["ZxBackup_SpaceThreshold"]),
-            ("getProperty backupc", ["backupCompressionLevel"]), ("nothing ", [])
+            ("getProperty backupcom", ["backupCompressionLevel"]), ("nothing ", [])
         ])
     func words(_ line: String, _ expected: [String]) {
         let offer = offered(line)

@@ -115,7 +115,9 @@ struct PurgeCommandTests {
         #expect(settings.purgeSchedule == nil && settings.smartScanSchedule?.text == "30 2 * * *")
         #expect(try json(place.zx("--json", "scheduler", "purge", "get"))["pattern"]?.string == "0 4 * * 6", "kept for later")
         #expect(place.zx("scheduler", "purge", "set").status == .usage)
-        #expect(place.zx("scheduler", "coherencyCheck", "get").status != .successful)
+        #expect(try json(place.zx("--json", "scheduler", "coherencyCheck", "get"))["enabled"]?.bool == false)
+        #expect(place.zx("scheduler", "coherencyCheck", "set", "enabled", "true", "pattern", "0 3 * * *").status == .successful)
+        #expect(try json(place.zx("--json", "scheduler", "coherencycheck", "get"))["pattern"]?.string == "0 3 * * *")
         #expect(place.zx("getProperty", "backupPurgeScheduler").text.contains("0 4 * * 6"))
     }
 }

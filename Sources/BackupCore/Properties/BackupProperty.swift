@@ -86,10 +86,21 @@ public struct BackupProperty: Sendable, Hashable {
         purpose: "Whether a doPurge removes old archives of the directory and of configuration files; the last one stays.",
         values: .boolean, defaultValue: "true")
 
+    /// `backupCoherencyCheckScheduler`: when the service checks the backup path.
+    public static let checkSchedule = BackupProperty(
+        name: "backupCoherencyCheckScheduler",
+        purpose: "When the service does a doCoherencyCheck: minute, hour, day, month and day of the week, as in a crontab.",
+        values: .cron, defaultValue: "0 1 * * 0")
+
+    /// `backupCoherencyCheckSchedulerEnabled`: whether ``checkSchedule`` is obeyed.
+    public static let checkScheduled = BackupProperty(
+        name: "backupCoherencyCheckSchedulerEnabled", purpose: "Whether backupCoherencyCheckScheduler is obeyed.", values: .boolean,
+        defaultValue: "false")
+
     /// Every property that has an effect.
     public static let all = [
         realTimeScanner, spaceThreshold, compressionLevel, scanOnStartup, smartScanSchedule, smartScanScheduled, itemRetention,
-        accountRetention, purgeSchedule, purgeScheduled, directoryDump, customizations, archivePurge,
+        accountRetention, purgeSchedule, purgeScheduled, checkSchedule, checkScheduled, directoryDump, customizations, archivePurge,
     ]
 
     /// Names that administrators know from other programs, and that have no effect here yet: refused by name, never ignored.
@@ -152,6 +163,8 @@ public struct BackupSettings: Sendable, Hashable {
     /// When the service purges; nil = never by itself.
     public var purgeSchedule = CronPattern(BackupProperty.purgeSchedule.defaultValue)
 
+    /// When the service checks the backup path; nil = only where something looks damaged.
+    public var checkSchedule: CronPattern?
     /// Whether smart scans keep the directory as LDIF.
     public var dumpsDirectory = true
     /// Whether smart scans archive the server's configuration files.
@@ -176,6 +189,9 @@ public struct BackupSettings: Sendable, Hashable {
         if let pattern = values[BackupProperty.purgeSchedule.name].flatMap(CronPattern.init) { purgeSchedule = pattern }
         if values[BackupProperty.smartScanScheduled.name] == "false" { smartScanSchedule = nil }
         if values[BackupProperty.purgeScheduled.name] == "false" { purgeSchedule = nil }
+        if values[BackupProperty.checkScheduled.name] == "true" {
+            checkSchedule = CronPattern(values[BackupProperty.checkSchedule.name] ?? BackupProperty.checkSchedule.defaultValue)
+        }
         if let text = values[BackupProperty.directoryDump.name] { dumpsDirectory = text != "false" }
         if let text = values[BackupProperty.customizations.name] { archivesCustomizations = text != "false" }
         if let text = values[BackupProperty.archivePurge.name] { purgesArchives = text != "false" }

@@ -107,6 +107,7 @@ extension RealTimeScanner {
             if request.trial != nil { return statistics }
             mailboxes.adopt(scanned, lastChange: max(known.lastChange, scanned.scannedChange ?? 0))
             tellOfVanished(statistics, account: entry)
+            if statistics.damagedFiles > 0 { self.statistics.suspicions += 1 }
             suspects.remove(entry.id)
             unsettled.remove(entry.id)
             return statistics

@@ -110,6 +110,7 @@ extension RealTimeScanner {
         do {
             return try body()
         } catch where error.concernsOneAccount {
+            suspect(error)
             let reason = "the mailbox could not be compared with the server: \(error)"
             if try mark(account: life, reason) { note("mailbox \(life.mailboxID): \(reason)") }
             return false

@@ -11,6 +11,9 @@ public struct FollowStatistics: Hashable, Sendable {
     /// What an administrator should know: gaps and damage of the log, changes that could not be taken in; the first 10,000.
     public var notices: [String] = []
 
+    /// How often something of the backup path looked damaged: a coherency check tells what is.
+    public var suspicions = 0
+
     /// Nothing was read yet.
     public init() {}
 }

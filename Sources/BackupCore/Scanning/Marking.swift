@@ -8,6 +8,12 @@ extension RealTimeScanner {
         logger.warning("\(notice)")
     }
 
+    /// Takes note of an error that says that the backup path is damaged.
+    func suspect(_ error: any Error) {
+        guard let code = (error as? StoreError)?.code else { return }
+        if [.blobMissing, .blobDamaged, .damaged].contains(code) { statistics.suspicions += 1 }
+    }
+
     func mark(mailbox: Int64, _ reason: String) throws {
         guard let known = mailboxes.known(mailbox: mailbox) else { return }
         try mark(account: known.life, reason)

@@ -6,7 +6,7 @@ import Darwin
 #endif
 
 /// Keeps a scan out of the mail server's way: its thread reads when nobody else does, and pauses while the machine is busy.
-final class Politeness {
+package final class Politeness {
     /// How much is worked before the load is looked at, and at most paused then.
     private static let slice = Duration.milliseconds(200)
 
@@ -15,16 +15,16 @@ final class Politeness {
     private var sliceBegan = ContinuousClock.now
 
     /// Begins for the calling thread.
-    init() {
+    package init() {
         before = zx_io_priority()
         zx_set_io_priority(zx_io_priority_idle)
     }
 
     /// Gives the thread its old place back.
-    func end() { if before >= 0 { zx_set_io_priority(before) } }
+    package func end() { if before >= 0 { zx_set_io_priority(before) } }
 
     /// Pauses where more wants to run than there are processors; as long as was worked at most.
-    func pause() {
+    package func pause() {
         guard ContinuousClock.now - sliceBegan >= Self.slice else { return }
         var load = 0.0
         if getloadavg(&load, 1) == 1, load > processors { usleep(200_000) }

@@ -146,6 +146,7 @@ final class RealTimeScanner {
         do {
             try take(transaction)
         } catch {
+            suspect(error)
             let known = mailboxes.known(mailbox: transaction.mailboxID)
             // With no account to mark, only what the backup path can never keep may be left out.
             guard known != nil && error.concernsOneAccount || (error as? StoreError)?.code == .invalidInput else { throw error }

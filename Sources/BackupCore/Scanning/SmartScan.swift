@@ -123,6 +123,7 @@ extension RealTimeScanner {
             }
             return try compare(row, account, MailboxScan.Request(reach: reach, isDeep: options.deep), look)
         } catch where error.concernsOneAccount && !error.endsSmartScan {
+            suspect(error)
             let reason = "the mailbox could not be compared with the server: \(error)"
             if let known = mailboxes.known(account: account.id) { try mark(account: known.life, reason) }
             note("Critical: mailbox \(row.id) of account \(account.name) could not be scanned: \(error)")

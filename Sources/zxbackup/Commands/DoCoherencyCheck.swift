@@ -31,6 +31,8 @@ enum DoCoherencyCheck: ServiceCommand {
             }
             return MendingOutput(invocation, console).show(differences)
         }
+        // An order without it mends nothing.
+        guard invocation.flag("fixBackup") else { return try check(invocation, console) }
         let report = try engine.checkAndMend(stop: { StopRequest.isMade }, progress: { show($0, console) })
         if report.found.isStopped { return .stopped }
         return MendingOutput(invocation, console).show(report)

@@ -5,9 +5,11 @@ import BackupStore
 enum Scheduler: SettingsCommand {
     static func runAlone(_ invocation: Invocation, _ configuration: Configuration, _ console: Console) throws -> CommandStatus {
         let job = try invocation.required("job")
-        let isPurge = job.lowercased() == "purge"
-        let (enabled, pattern): (BackupProperty, BackupProperty) =
-            isPurge ? (.purgeScheduled, .purgeSchedule) : (.smartScanScheduled, .smartScanSchedule)
+        let (title, enabled, pattern): (String, BackupProperty, BackupProperty) = switch job.lowercased() {
+        case "purge": ("purge", .purgeScheduled, .purgeSchedule)
+        case "coherencycheck": ("coherencyCheck", .checkScheduled, .checkSchedule)
+        default: ("SmartScan", .smartScanScheduled, .smartScanSchedule)
+        }
         let file = PropertyFile(stateFolder: configuration.stateFolder)
         if invocation["action"]?.lowercased() == "set" {
             guard invocation["enabled"] != nil || invocation["pattern"] != nil else {
@@ -22,13 +24,13 @@ enum Scheduler: SettingsCommand {
         if invocation.options.json {
             console.write(
                 .object([
-                    "job": .string(isPurge ? "purge" : "SmartScan"), "enabled": .bool(values.enabled == "true"),
+                    "job": .string(title), "enabled": .bool(values.enabled == "true"),
                     "pattern": .string(values.pattern),
                 ]))
         } else {
             console.write(
                 KeyValueBlock(
-                    isPurge ? "purge" : "SmartScan", [.pair("enabled", values.enabled), .pair("pattern", values.pattern)]))
+                    title, [.pair("enabled", values.enabled), .pair("pattern", values.pattern)]))
         }
         return .successful
     }

@@ -47,6 +47,10 @@ enum Serve: Command {
             var spaceNoted: ContinuousClock.Instant?
             var schedule = Schedule(engine.settings, at: milliseconds())
             let path = invocation.backupPath(configuration)
+            let check = service.check
+            defer { check.end() }
+            // A torn tail is what a crash leaves.
+            var suspicions = engine.findings.contains { [.corrupt, .missing].contains($0.finding) } ? -1 : 0
             let spaceHistory = SpaceHistory(stateFolder: configuration.stateFolder, of: realPath(path))
             try engine.follow(
                 until: { StopRequest.isMade },
@@ -60,7 +64,17 @@ enum Serve: Command {
                     guard ContinuousClock.now - lastLook >= .milliseconds(500) else { return }
                     lastLook = .now
                     engine.settings = try properties.settings()
-                    for command in schedule.due(engine.settings, at: milliseconds()) { try service.order(command) }
+                    for command in schedule.due(engine.settings, at: milliseconds()) {
+                        if command == "doCoherencyCheck" {
+                            check.begin(because: "the schedule", at: milliseconds(), isScheduled: true)
+                        } else {
+                            try service.order(command)
+                        }
+                    }
+                    if engine.statistics.suspicions > suspicions {
+                        suspicions = engine.statistics.suspicions
+                        check.begin(because: "something looked damaged", at: milliseconds(), isScheduled: false)
+                    }
                     guard spaceNoted.map({ .now - $0 >= .seconds(600) }) ?? true else { return }
                     spaceNoted = .now
                     // Without a note `status` knows less, and says so; that ends no service.

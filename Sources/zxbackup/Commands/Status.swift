@@ -49,6 +49,14 @@ extension StatusReport {
         return block
     }
 
+    private static func line(ofCheck check: JSONObject) -> String {
+        if check["running"]?.bool == true { return "running since \(TimeText.local(check["since"]?.int ?? 0))" }
+        if let error = check["error"]?.string { return "ended early: \(error)" }
+        let damages = check["damages"]?.int ?? 0
+        let result = check["stopped"]?.bool == true ? "stopped" : damages > 0 ? "\(damages) damages" : "sound"
+        return "\(TimeText.local(check["ended"]?.int ?? 0)), \(result)"
+    }
+
     private var serviceBlock: KeyValueBlock {
         guard let service else { return KeyValueBlock("service", [.pair("running", "false")]) }
         func number(_ name: String) -> String { "\(service[name]?.int ?? 0)" }
@@ -74,6 +82,7 @@ extension StatusReport {
             if let position = info.logPosition { block.add("redo log read", position) }
         }
         if let lastPurge { block.add("last purge", "\(TimeText.local(lastPurge.time)), \(lastPurge.items) items") }
+        if let check = service?["check"]?.object { block.add("last check", Self.line(ofCheck: check)) }
         if let log { block.add("redo log", log.string) }
         if let behind { block.add("behind", (behind.files > 0 ? "\(behind.files) files and " : "") + ByteText.of(behind.bytes)) }
         if let space {

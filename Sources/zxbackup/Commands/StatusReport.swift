@@ -72,6 +72,9 @@ struct StatusReport {
             return
         }
         service = state
+        if let damages = state["check"]?.object?["damages"]?.int, damages > 0 {
+            problems.append((.critical, "the last coherency check found \(damages) damages: doCoherencyCheck \(path) lists them"))
+        }
         if let reason = state["held_because"]?.string { problems.append((.critical, "the redo log is not followed: \(reason)")) }
     }
 

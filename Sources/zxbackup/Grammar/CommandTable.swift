@@ -416,13 +416,14 @@ enum CommandTable {
         CommandSpecification(
             "scheduler", "Shows and sets when the service does something by itself.",
             [
-                .mandatory("job", .choice(["SmartScan", "purge", "coherencyCheck"]), refused: .value("coherencyCheck")),
+                .mandatory("job", .choice(["SmartScan", "purge", "coherencyCheck"])),
                 .mandatory("action", .choice(["get", "set"])), .optional("enabled", .boolean), .optional("pattern", .text),
             ],
             examples: [
                 .init(command: "scheduler purge get", meaning: "Shows when the service purges."),
                 .init(command: "scheduler SmartScan set pattern \"30 2 * * *\"", meaning: "It scans at half past two every night."),
                 .init(command: "scheduler purge set enabled false", meaning: "It does not purge by itself."),
+                .init(command: "scheduler coherencyCheck set enabled true", meaning: "It checks the backup path every Sunday at one, beside its work."),
             ],
             notes: ["pattern: minute, hour, day, month and day of the week, as in a crontab; the machine's time."],
             availability: .built),

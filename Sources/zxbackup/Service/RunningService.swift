@@ -36,6 +36,8 @@ final class RunningService: Sendable {
     private static let shownNotices = 10
 
     let queue = OrderQueue()
+    /// The check of the backup path that runs beside its work.
+    let check: BackgroundCheck
     private let invocation: Invocation
     private let configuration: Configuration
     private let path: FilePath
@@ -48,6 +50,7 @@ final class RunningService: Sendable {
         self.configuration = configuration
         self.server = server
         path = invocation.backupPath(configuration)
+        check = BackgroundCheck(path) { Console.standard.errors("doCoherencyCheck: \(ShownText.line($0))\n") }
     }
 
     /// What the socket is to do with orders.
@@ -141,6 +144,7 @@ final class RunningService: Sendable {
                 "last_sequence": .int(Int64(state.lastSequence)), "notices": .array(state.notices.map { .string($0) }),
                 "operations": queue.json
             ]
+            members["check"] = check.json.map { .object($0) }
             members["caught_up"] = state.caughtUp.map { .int($0) }
             members["held_because"] = state.heldBecause.map { .string($0) }
             return members

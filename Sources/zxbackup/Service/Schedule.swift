@@ -1,6 +1,6 @@
 import BackupCore
 
-/// What the service begins by itself: smart scans and purges.
+/// What the service begins by itself: smart scans, purges and checks.
 struct Schedule {
     private var lastLook: Int64
     private var followedLog: Bool
@@ -22,6 +22,7 @@ struct Schedule {
             commands.append("doSmartScan")
         }
         if isDue(settings.purgeSchedule) { commands.append("doPurge") }
+        if isDue(settings.checkSchedule) { commands.append("doCoherencyCheck") }
         return commands
     }
 }
