@@ -11,13 +11,15 @@ extension FileStoreWriter {
     public func mend(_ findings: [CheckFinding]) throws -> MendReport {
         try working("mending the backup path") {
             try commit()
-            // All that is committed is in the histories, and the journal's segment is sealed.
-            try checkpoint(always: true)
+            try makeReady()
             var run = MendRun(files, path, time: options.now())
             try run.sort(findings)
             try run.addVanished(index)
             let mending = try HistoryMending(
                 run.histories, histories, JournalFolder(files, path, storeID: identity.storeID), index, last: committed.sequence)
+            // All that is committed is in the histories, and the journal's segment is sealed. Old segments may go with that: what they
+            // have of damaged histories, and what was purged, has been read.
+            try checkpoint(always: true)
             for key in run.histories.sorted(by: { $0.description < $1.description }) { try run.mend(key, mending) }
             for blob in run.blobs { try blobs.unlessPinned(blob.id) { try run.mend(blob) } }
             for file in run.superfluous { try run.move(file.name, file.reason) }
