@@ -41,7 +41,7 @@ struct CompletionShellTests {
         ("zxbackup getAcc", "zxbackup getAccountInfo "), ("zxbackup getacc", "zxbackup getAccountInfo "),
         ("zxbackup backup doExportM", "zxbackup backup doExportMailbox "), ("zxbackup help doUnd", "zxbackup help doUndelete "),
         ("zxbackup redolog v", "zxbackup redolog verify "), ("zxbackup doCheckS", "zxbackup doCheckS"),
-        ("zxbackup --js", "zxbackup --json "), ("zxbackup getProperty backupC", "zxbackup getProperty backupCompressionLevel "),
+        ("zxbackup --js", "zxbackup --json "), ("zxbackup getProperty backupCom", "zxbackup getProperty backupCompressionLevel "),
         ("zxbackup getItem bob@example.com 1 dump", "zxbackup getItem bob@example.com 1 dump_blob "),
         ("zxbackup getItem bob@example.com 1 --dump", "zxbackup getItem bob@example.com 1 --dump_blob "),
         ("zxbackup getItem bob@example.com 1 DATE l", "zxbackup getItem bob@example.com 1 DATE last "),
