@@ -29,9 +29,9 @@ extension FileStoreWriter {
                 try removeHistories([ServerArchive.key(name)], with: .purge(options.now()))
             }
             try mark(run.doubts)
-            // The accounts' new sums.
-            try checkpoint(always: true)
+            // The new checkpoint may have the name of a damaged one.
             for file in run.outdated { try run.move(file.name, file.reason) }
+            try checkpoint(always: true)
             return run.report
         }
     }
