@@ -115,23 +115,22 @@ extension RealTimeScanner {
             }
         }
         try followToEnd { _ in try look() }
-        let entries = try source.accounts()
         let rows = Dictionary(try source.mailboxes().map { ($0.accountID, $0) }) { first, _ in first }
-        let names = Dictionary(entries.map { ($0.id, $0.name) }) { first, _ in first }
+        let entries = Dictionary(try source.accounts().map { ($0.id, $0) }) { first, _ in first }
+        func name(_ id: String) -> String { entries[id]?.name.lowercased() ?? id }
         let living = mailboxes.all.filter { !$0.life.ended && !$0.isSwitchedOff }.map(\.life.accountID)
         let ids = Set(rows.keys).union(living).sorted().filter { id in
-            wanted.map { $0.contains(id) || $0.contains(names[id]?.lowercased() ?? "") } ?? true
+            wanted.map { $0.contains(id) || $0.contains(name(id)) } ?? true
         }
-        if let missing = wanted?.first(where: { name in !ids.contains { $0 == name || names[$0]?.lowercased() == name } }) {
+        if let missing = wanted?.first(where: { wish in !ids.contains { $0 == wish || name($0) == wish } }) {
             throw CoreError(
                 .unknownAccount, doing: "comparing with the server", subject: missing, reason: "neither the server nor the backup has its mailbox",
                 remedy: "getAvailableAccounts lists those of the backup")
         }
         var found: [ServerDifferences] = []
         for (number, id) in ids.enumerated() {
-            let entry = entries.first { $0.id == id } ?? AccountEntry(id: id, name: names[id] ?? id)
             if let row = rows[id], try isSwitchedOff(row) { continue }
-            found.append(try compareWithServer(entry, rows[id], look))
+            found.append(try compareWithServer(entries[id] ?? AccountEntry(id: id, name: id), rows[id], look))
             try progress(number + 1, ids.count)
         }
         return found

@@ -13,7 +13,12 @@ public struct BackupSwitches: Hashable, Sendable {
     /// Ids of COS by name.
     private var named: [String: String] = [:]
     /// What a domain gives accounts that name no COS themselves: users, and users from elsewhere to whom something is shared.
-    private var defaults: [String: (users: String?, external: String?)] = [:]
+    private var defaults: [String: Defaults] = [:]
+
+    private struct Defaults: Hashable {
+        var users: String?
+        var external: String?
+    }
 
     /// Reads the COS and domains of the backup.
     public init(in store: any StoreReading) throws {
@@ -22,8 +27,9 @@ public struct BackupSwitches: Hashable, Sendable {
             named[cos.name.lowercased()] = cos.id
         }
         for case .configuration(let domain)? in try Self.entries(of: .domains, in: store) {
-            defaults[domain.name.lowercased()] =
-                (domain["zimbraDomainDefaultCOSId"]?.lowercased(), domain["zimbraDomainDefaultExternalUserCOSId"]?.lowercased())
+            defaults[domain.name.lowercased()] = Defaults(
+                users: domain["zimbraDomainDefaultCOSId"]?.lowercased(),
+                external: domain["zimbraDomainDefaultExternalUserCOSId"]?.lowercased())
         }
     }
 
@@ -53,15 +59,6 @@ public struct BackupSwitches: Hashable, Sendable {
         if let given = isExternal ? defaults?.external : defaults?.users, isOff[given] != nil { return given }
         return named[isExternal ? "defaultexternal" : "default"]
     }
-
-    /// Whether two say the same of every account.
-    public static func == (left: Self, right: Self) -> Bool {
-        left.isOff == right.isOff && left.named == right.named && left.defaults.count == right.defaults.count
-            && left.defaults.allSatisfy { domain, ids in right.defaults[domain].map { $0 == ids } ?? false }
-    }
-
-    /// Adds what makes it what it is.
-    public func hash(into hasher: inout Hasher) { hasher.combine(isOff) }
 }
 
 /// A server whose COS can be switched off, so that their accounts are not backed up.

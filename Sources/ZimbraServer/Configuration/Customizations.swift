@@ -1,5 +1,6 @@
 import BackupCore
 import Foundation
+import Synchronization
 import SystemPackage
 
 /// The server's own configuration files, as the machine's `tar` archives them: with owners, modes, times and links.
@@ -59,14 +60,14 @@ struct Customizations {
 /// What a program writes to its standard error, read while its output is.
 private final class SaidByProgram: Sendable {
     private let group = DispatchGroup()
-    private nonisolated(unsafe) var bytes = Data()  // Read only after the group's end.
+    private let bytes = Mutex(Data())
     /// More of it is not kept.
     private static let longest = 1 << 20
 
     init(_ handle: FileHandle) {
         DispatchQueue.global().async(group: group) { [self] in
             while case let piece = handle.availableData, !piece.isEmpty {
-                if bytes.count < Self.longest { bytes += piece }
+                bytes.withLock { if $0.count < Self.longest { $0 += piece } }
             }
         }
     }
@@ -74,7 +75,7 @@ private final class SaidByProgram: Sendable {
     /// Waits for the end.
     func lines() -> [String] {
         group.wait()
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+        return String(decoding: bytes.withLock { $0 }, as: UTF8.self).split(separator: "\n").map(String.init)
             .filter { !$0.hasSuffix("Exiting with failure status due to previous errors") }
     }
 }
