@@ -8,12 +8,6 @@ import Testing
 
 @Suite("The directory's histories")
 struct DirectoryLookTests {
-    private static let impolite: SmartScanOptions = {
-        var options = SmartScanOptions()
-        options.yields = false
-        return options
-    }()
-
     /// An engine that follows a server with a directory that a test writes.
     private final class Followed {
         let bench: Bench
@@ -52,7 +46,7 @@ struct DirectoryLookTests {
         var alice: String { bench.alice.accountID }
 
         @discardableResult
-        func scan() throws -> ScanStatistics { try engine.smartScan(DirectoryLookTests.impolite) }
+        func scan() throws -> ScanStatistics { try engine.smartScan(.impolite) }
 
         func isOff(_ account: String) throws -> Bool? { try engine.store.accountInfo(account)?.isSwitchedOff }
     }

@@ -115,3 +115,12 @@ private struct SpoiltPicture: MailboxPicture {
         }
     }
 }
+
+extension SmartScanOptions {
+    /// The options of a test: machines that run many of them are always busy.
+    static let impolite: SmartScanOptions = {
+        var options = SmartScanOptions()
+        options.yields = false
+        return options
+    }()
+}

@@ -108,7 +108,7 @@ struct MendingTests {
             }
             let report = try engine.checkAndMend()
             try engine.catchUp()
-            try engine.smartScan(Self.impolite)
+            try engine.smartScan(.impolite)
             try engine.close()
             if report.found.isDamaged { found += 1 }
             if report.left.isDamaged { named += 1 } else { mended += 1 }
@@ -123,12 +123,6 @@ struct MendingTests {
         print("mendings: \(Self.trials) trials, \(found) found, \(mended) mended, \(named) named, \(refused) refused")
         #expect(mended > Self.trials / 2)
     }
-
-    private static let impolite: SmartScanOptions = {
-        var options = SmartScanOptions()
-        options.yields = false
-        return options
-    }()
 
     /// A folder that was copied back has another inode; the path is the same.
     private func makeOriginal(_ bench: Bench) throws {

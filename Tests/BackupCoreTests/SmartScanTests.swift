@@ -11,13 +11,6 @@ import Testing
 
 @Suite("The smart scan")
 struct SmartScanTests {
-    /// The options of a test: machines that run many of them are always busy.
-    private static let impolite: SmartScanOptions = {
-        var options = SmartScanOptions()
-        options.yields = false
-        return options
-    }()
-
     /// A bench whose source counts and can be spoilt, with an engine that has followed the log to its end.
     private final class Followed {
         let bench: Bench
@@ -53,7 +46,7 @@ struct SmartScanTests {
         }
 
         @discardableResult
-        func scan(_ options: SmartScanOptions = SmartScanTests.impolite) throws -> ScanStatistics { try engine.smartScan(options) }
+        func scan(_ options: SmartScanOptions = .impolite) throws -> ScanStatistics { try engine.smartScan(options) }
 
         /// Writes a transaction beside the engine.
         func write(_ transaction: StoreTransaction) throws {
@@ -144,7 +137,7 @@ struct SmartScanTests {
         try followed.scan()
         let id = try #require(try followed.bench.alice.items().filter { $0.type == .message }.map(\.id).max())
         followed.source.changeRow = { if $0.id == id { $0.uuid = "a-repair-tool-wrote-this" } }
-        var options = Self.impolite
+        var options = SmartScanOptions.impolite
         options.deep = deep
         var scans = 0
         var found = 0
@@ -315,7 +308,7 @@ struct SmartScanTests {
         followed.source.blobFailure = CoreError(.volumeMissing, doing: "reading", subject: "/store", reason: "it is not mounted")
         #expect(#expect(throws: CoreError.self) { try followed.scan() }?.code == .volumeMissing)
         followed.source.blobFailure = CoreError(.blobMissing, doing: "reading", subject: "x", reason: "it is gone")
-        var options = Self.impolite
+        var options = SmartScanOptions.impolite
         options.readErrorThreshold = 2
         let error = #expect(throws: CoreError.self) { try followed.scan(options) }
         #expect(error?.code == .tooManyReadErrors && error?.reason.hasPrefix("3 contents") == true, "\(String(describing: error))")
@@ -343,17 +336,17 @@ struct SmartScanTests {
         source.blobFailure = CoreError(.notReadableHere, doing: "reading", subject: "locator s3@@key", reason: "it is an external store's")
         let engine = try BackupEngine(
             source: source, store: try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id))
-        let statistics = try engine.smartScan(Self.impolite)
+        let statistics = try engine.smartScan(.impolite)
         #expect(statistics.notReadableHere == 5 && statistics.skippedItems == 0 && statistics.problems.count == 1, "\(statistics)")
         #expect(statistics.problems[0].hasPrefix("5 contents of alice@example.com lie where only the mail server"))
         #expect(try engine.marks("alice@example.com") == [])
         _ = try bench.server.deliver(message("wakes the scan"), to: ["alice@example.com"])
-        let again = try engine.smartScan(Self.impolite)
+        let again = try engine.smartScan(.impolite)
         #expect(again.readRows - again.lookedAgain < 5, "they are not in doubt: \(again)")
         // It is their turn, and the store is here again.
         source.blobFailure = nil
         _ = try bench.server.deliver(message("wakes it again"), to: ["alice@example.com"])
-        #expect(try engine.smartScan(Self.impolite).newFiles == 5)
+        #expect(try engine.smartScan(.impolite).newFiles == 5)
         try engine.close()
         #expect(try bench.differences() == [])
     }
@@ -369,10 +362,10 @@ struct SmartScanTests {
         source.blobFailure = CoreError(.blobMissing, doing: "reading", subject: "x", reason: "it is gone")
         let engine = try BackupEngine(
             source: source, store: try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id))
-        #expect(try engine.smartScan(Self.impolite).skippedItems == 2)
-        #expect(try engine.smartScan(Self.impolite).skippedItems == 2, "nothing changed, and it is tried again")
+        #expect(try engine.smartScan(.impolite).skippedItems == 2)
+        #expect(try engine.smartScan(.impolite).skippedItems == 2, "nothing changed, and it is tried again")
         source.blobFailure = nil
-        #expect(try engine.smartScan(Self.impolite).newFiles == 2)
+        #expect(try engine.smartScan(.impolite).newFiles == 2)
         #expect(try engine.marks("alice@example.com") == [])
         try engine.close()
         #expect(try bench.differences() == [])
@@ -396,7 +389,7 @@ struct SmartScanTests {
                 source: bench.server, store: try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id))
             var looks = Int.random(in: 0..<300, using: &random)
             do {
-                statistics = try engine.smartScan(Self.impolite, stop: {
+                statistics = try engine.smartScan(.impolite, stop: {
                     looks -= 1
                     return looks < 0
                 })
@@ -410,8 +403,8 @@ struct SmartScanTests {
             try #require(stops < 500)
         }
         try bench.backUp { engine in
-            try engine.smartScan(Self.impolite)
-            #expect(try engine.smartScan(Self.impolite).unchangedAccounts == bench.server.mailboxes().count)
+            try engine.smartScan(.impolite)
+            #expect(try engine.smartScan(.impolite).unchangedAccounts == bench.server.mailboxes().count)
         }
         #expect(stops > 3)
         #expect(try bench.differences() == [])
@@ -429,7 +422,7 @@ struct SmartScanTests {
         try bench.server.rollOver()  // The log that is followed tells of nothing.
         try bench.backUp { engine in
             var last = SmartScanProgress()
-            let statistics = try engine.smartScan(Self.impolite, progress: { last = $0 })
+            let statistics = try engine.smartScan(.impolite, progress: { last = $0 })
             #expect(statistics.newAccounts == 2 && statistics.accounts == 2, "\(statistics)")
             #expect(last.done == 2 && last.total == 2 && last.statistics == statistics)
         }
