@@ -3,7 +3,7 @@
 # The data sets beside the project, or those among the tests' fixtures.
 DATASET ?= Tests/BackupCoreTests/Fixtures/small
 
-.PHONY: demo test conformance testbed kill lives storms purges copies torture faults flips mendings fuzz build release packages clean
+.PHONY: demo test conformance testbed kill lives storms purges copies torture faults flips mendings fuzz build release package packages clean
 
 ## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
 demo: packages
@@ -83,6 +83,11 @@ build: packages
 ## release: optimised build
 release: packages
 	swift build -c release --product zxbackup
+
+## package: a .tar.gz and a .deb with everything that the program needs, under .build/package
+package: packages
+	@sh Scripts/install-packages dpkg-dev
+	@Scripts/package
 
 ## packages: the Debian packages that the build needs
 packages:

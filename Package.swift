@@ -27,6 +27,7 @@ let package = Package(
         .systemLibrary(name: "CLibisal", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
         .systemLibrary(name: "CGMime", providers: [.apt(["libgmime-3.0-dev"])]),
         .systemLibrary(name: "CMariaDB", pkgConfig: "libmariadb", providers: [.apt(["libmariadb-dev"])]),
+        .systemLibrary(name: "CLibcurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CLDAP", providers: [.apt(["libldap-dev"])]),
         .target(name: "CShims", dependencies: ["CLibisal", "CZlib"]),
 
@@ -64,7 +65,7 @@ let package = Package(
         .executableTarget(
             name: "zxbackup",
             dependencies: [
-                "SandboxServer", "ZimbraServer", "BackupCore", "BackupStore", "RedoLog", "Yams",
+                "SandboxServer", "ZimbraServer", "BackupCore", "BackupStore", "RedoLog", "CLibcurl", "Yams",
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "SystemPackage", package: "swift-system"),
@@ -118,7 +119,9 @@ let package = Package(
             name: "RedoLogTests", dependencies: ["RedoLog"], exclude: ["Fixtures"]),
         .testTarget(name: "BackupStoreTests", dependencies: ["BackupStore", "BackupStoreTesting"]),
         .testTarget(
-            name: "BackupCoreTests", dependencies: ["BackupCore", "SandboxServer", "LifeChecks", "CZlib"], exclude: ["Fixtures"]),
+            name: "BackupCoreTests",
+            dependencies: ["BackupCore", "SandboxServer", "LifeChecks", "CZlib", .product(name: "GRDB", package: "GRDB.swift")],
+            exclude: ["Fixtures"]),
         .testTarget(
             name: "SandboxServerTests", dependencies: ["SandboxServer", "BackupCore", "BackupStore", "RedoLog"], exclude: ["Fixtures"]),
         .testTarget(name: "ZimbraServerTests", dependencies: ["ZimbraServer", "ServerTestbed", "SandboxServer", "BackupCore", "BackupStore"]),

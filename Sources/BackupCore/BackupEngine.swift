@@ -29,6 +29,9 @@ public final class BackupEngine {
         }
     }
 
+    /// Called by a smart scan between two mailboxes, where other work of this engine may be done before it goes on.
+    public var atSafePoint: (BackupEngine) throws -> Void = { _ in }
+
     /// Why the log is not followed at the moment; nil while it is.
     public internal(set) var heldBecause: String?
     var lastSpaceCheck: (time: ContinuousClock.Instant, reason: String?)?

@@ -59,6 +59,26 @@ const char *g_mime_part_get_filename(GMimePart *part);
 size_t g_mime_text_part_get_type(void);
 char *g_mime_text_part_get_text(GMimeTextPart *part);
 
+typedef struct _GDateTime GDateTime;
+GDateTime *g_date_time_new_now_utc(void);
+void g_date_time_unref(GDateTime *time);
+
+/* GMimeAddressType, GMimeContentEncoding. */
+enum { ZX_GMIME_FROM = 1, ZX_GMIME_TO = 3, ZX_GMIME_QUOTED_PRINTABLE = 5 };
+
+GMimeMessage *g_mime_message_new(int pretty_headers);
+void g_mime_message_add_mailbox(GMimeMessage *message, int type, const char *name, const char *address);
+void g_mime_message_set_subject(GMimeMessage *message, const char *subject, const char *charset);
+void g_mime_message_set_date(GMimeMessage *message, GDateTime *date);
+void g_mime_message_set_message_id(GMimeMessage *message, const char *id);
+void g_mime_message_set_mime_part(GMimeMessage *message, GMimeObject *part);
+void g_mime_object_set_header(GMimeObject *object, const char *name, const char *value, const char *charset);
+char *g_mime_object_to_string(GMimeObject *object, GMimeFormatOptions *options);
+GMimeTextPart *g_mime_text_part_new(void);
+void g_mime_text_part_set_charset(GMimeTextPart *part, const char *charset);
+void g_mime_text_part_set_text(GMimeTextPart *part, const char *text);
+void g_mime_part_set_content_encoding(GMimePart *part, int encoding);
+
 InternetAddressList *internet_address_list_parse(GMimeParserOptions *options, const char *text);
 int internet_address_list_length(InternetAddressList *list);
 InternetAddress *internet_address_list_get_address(InternetAddressList *list, int index);

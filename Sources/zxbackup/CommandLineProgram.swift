@@ -18,6 +18,10 @@ struct CommandLineProgram: Sendable {
     var console: Console
 
     func run(_ arguments: [String]) -> CommandStatus {
+        if arguments == ["--version"] {
+            console.write("zxbackup \(ProgramVersion.text)\n")
+            return .successful
+        }
         do {
             switch try Grammar(commands: CommandTable.all).parse(arguments) {
             case .help:
@@ -102,6 +106,14 @@ func commandType(_ name: String) -> (any Command.Type)? {
     case "getBackupInfo": GetBackupInfo.self
     case "doItemSearch": DoItemSearch.self
     case "getMap": GetMap.self
+    case "getAllOperations": GetAllOperations.self
+    case "monitor": Monitor.self
+    case "doStopOperation": DoStopOperation.self
+    case "doStopAllOperations": DoStopAllOperations.self
+    case "getServices": GetServices.self
+    case "doStartService": DoStartService.self
+    case "doStopService": DoStopService.self
+    case "doRestartService": DoRestartService.self
     case "doAccountScan": DoAccountScan.self
     case "doSmartScan": DoSmartScan.self
     case "doPurge": DoPurge.self

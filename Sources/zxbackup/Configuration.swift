@@ -11,6 +11,7 @@ struct Configuration: Sendable, Equatable {
     var server: Server
     var backupPath: FilePath
     var stateFolder: FilePath
+    var notifications = NotificationSettings()
 
     enum Server: Sendable, Equatable {
         /// A sandbox server's folder.
@@ -59,9 +60,10 @@ struct Configuration: Sendable, Equatable {
             case "server": server = try Self.server(value, refuse, file)
             case "backupPath": backupPath = try file(value, "backupPath")
             case "stateFolder": stateFolder = try file(value, "stateFolder")
+            case "notifications": notifications = try Self.notifications(value, refuse)
             default:
                 let name = key.string ?? "?"
-                let near = nearest(to: name, in: ["server", "backupPath", "stateFolder"])
+                let near = nearest(to: name, in: ["server", "backupPath", "stateFolder", "notifications"])
                 throw refuse("nothing is called '\(name)' here" + (near.map { "; did you mean \($0)?" } ?? ""))
             }
         }
@@ -82,6 +84,42 @@ struct Configuration: Sendable, Equatable {
         case "log": return .log(try path())
         case "zimbra", "carbonio": return .zimbra(try members["path"].map { try file($0, "the server's path") })
         default: throw refuse("server kind '\(kind)' is none of zimbra, carbonio, sandbox, log")
+        }
+    }
+
+    private static func notifications(_ node: Node, _ refuse: (String) -> ConfigurationError) throws -> NotificationSettings {
+        guard let members = node.mapping else { throw refuse("notifications: {from: …, to: […], smtp: …} is expected") }
+        var settings = NotificationSettings()
+        func address(_ node: Node, _ what: String) throws -> String {
+            guard let text = node.string, NotificationSettings.isAddress(text) else {
+                throw refuse("\(what) of notifications: '\(node.string ?? "?")' is no address")
+            }
+            return text
+        }
+        for (key, value) in members {
+            switch key.string {
+            case "from": settings.sender = try address(value, "from")
+            case "to":
+                let addresses = value.sequence.map { Array($0) } ?? [value]
+                settings.recipients = try addresses.map { try address($0, "to") }
+            case "smtp":
+                guard let text = value.string, text.lowercased().hasPrefix("smtp://") || text.lowercased().hasPrefix("smtps://") else {
+                    throw refuse("smtp of notifications: smtp://host:port or smtps://host:port is expected")
+                }
+                settings.smtp = text
+            default: throw refuse("nothing is called '\(key.string ?? "?")' in notifications: from, to and smtp are expected")
+            }
+        }
+        return settings
+    }
+
+    /// The server's kind and place, to compare configurations by.
+    var serverName: String {
+        switch server {
+        case .sandbox(let path): "sandbox \(realPath(path))"
+        case .log(let path): "log \(realPath(path))"
+        case .zimbra(let home): "zimbra \(home.map { realPath($0) } ?? "")"
+        case .none: ""
         }
     }
 
@@ -121,4 +159,11 @@ func hostName() -> String {
     var bytes = [CChar](repeating: 0, count: 256)
     guard gethostname(&bytes, bytes.count - 1) == 0 else { return "" }
     return String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).lowercased()
+}
+
+/// Who runs this process: the user's name, or that of the user whom sudo(8) made root.
+func userName() -> String {
+    if geteuid() == 0, let name = environment("SUDO_USER") { return name }
+    guard let entry = getpwuid(geteuid()), let name = entry.pointee.pw_name else { return "user \(geteuid())" }
+    return String(cString: name)
 }

@@ -22,7 +22,7 @@ struct CompletionTests {
             ("doExportMailbox bob@example.com /tmp/x format ", ["eml", "maildir", "mbox", "tgz"]),
             ("doUndelete bob@example.com ", ["first"]), ("doUndelete bob@example.com first ", ["last"]),
             ("doUndelete bob@example.com \"27/02/2014 00:00:00\" ", ["last"]),
-            ("doUndelete bob@example.com first last not", []),
+            ("doUndelete bob@example.com first last not", ["notifications"]),
             ("serve --once ", ["false", "true"]), ("serve --once f", ["false"]), ("serve --once --o", []),
             ("redolog d", ["dump"]), ("completion z", ["zsh"]), ("setProperty zxbackup_s", ["ZxBackup_SpaceThreshold"]),
             ("getProperty backupcom", ["backupCompressionLevel"]), ("nothing ", [])

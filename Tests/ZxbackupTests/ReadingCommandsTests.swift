@@ -135,7 +135,7 @@ struct ReadingCommandsTests {
         #expect(document["damaged"] == true && document["counts"]?.object?["unexpectedFile"] == 1)
         let shown = place.zx("doCoherencyCheck", place.backup)
         #expect(shown.status == .failed && shown.text.contains("\tdamage: lineDamaged\n") && shown.text.contains("damaged\n"))
-        for words in [["accounts", "bob@example.com"], ["notifications", "bob@example.com"]] {
+        for words in [["accounts", "bob@example.com"], ["notifications", "bob"]] {
             let refused = run(["--config", place.config, "doCoherencyCheck", place.backup] + words)
             #expect([.usage, .failed].contains(refused.status) && refused.errors.contains(words[0]), "\(refused.errors)")
         }

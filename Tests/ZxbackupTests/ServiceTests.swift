@@ -130,9 +130,9 @@ struct ServiceTests {
             (Array("GET / HTTP/1.1\r\n\r\n".utf8), "this is no order of zxbackup"),
             ([0, 255, 10], "this is no order of zxbackup"),
             (Array("{}\n".utf8), "this is no order of zxbackup"),
-            (Array(#"{"zxbackup":2,"order":"state"}"#.utf8) + [10], "restart the service"),
-            (Array(#"{"zxbackup":1,"order":"dance"}"#.utf8) + [10], "the order is unknown"),
-            (Array(#"{"zxbackup":1,"order":"run","command":"doAccountScan"}"#.utf8) + [10], "the order is incomplete"),
+            (Array(#"{"zxbackup":1,"order":"state"}"#.utf8) + [10], "restart the service"),
+            (Array(#"{"zxbackup":2,"order":"dance"}"#.utf8) + [10], "the order is unknown"),
+            (Array(#"{"zxbackup":2,"order":"run","command":"doAccountScan"}"#.utf8) + [10], "the order is incomplete"),
             (
                 Array(
                     ServiceOrder.run(.init(command: "doSmartScn", parameters: [:], backupPath: realPath(FilePath(place.backup))))
@@ -212,7 +212,7 @@ struct ServiceTests {
         for folder in [place.folder, place.folder.appending("state")] { chmod(folder.string, 0o755) }
         let script = """
             my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "connect: $!";
-            print $s qq({"zxbackup":1,"order":"state"}\\n); $s->flush; print <$s>;
+            print $s qq({"zxbackup":2,"order":"state"}\\n); $s->flush; print <$s>;
             """
         let result = try Program.run(
             "/usr/bin/setpriv",

@@ -3,7 +3,7 @@ import CGMime
 /// The calls to GMime, in one place. Every object belongs to the call that made it, so calls may run on several threads.
 enum GMime {
     /// GMime wants to be initialised once per process.
-    private static let initialized: Void = g_mime_init()
+    static let initialized: Void = g_mime_init()
 
     /// A header's text with its encoded-words decoded; repaired where it is no UTF-8.
     static func decode(_ header: [UInt8]) -> String {

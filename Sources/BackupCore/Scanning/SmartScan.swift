@@ -47,7 +47,7 @@ extension BackupEngine {
         let politeness = options.yields ? Politeness() : nil
         defer { politeness?.end() }
         do {
-            return try scanner.smartScan(options) { [self] done in
+            return try scanner.smartScan(options, between: { try atSafePoint(self) }) { [self] done in
                 if stop() {
                     throw CoreError(
                         .stopped, doing: "scanning the server", subject: backupPath.string, reason: "stopped by request",
@@ -75,7 +75,11 @@ extension RealTimeScanner {
     private static let longestTrust: Int64 = 7 * 86_400_000
 
     /// Scans what changed; `look` is called between items and transactions, and may throw.
-    func smartScan(_ options: SmartScanOptions, _ look: @escaping (SmartScanProgress) throws -> Void) throws -> ScanStatistics {
+    ///
+    /// - Parameter between: called between two mailboxes, when everything is committed.
+    func smartScan(
+        _ options: SmartScanOptions, between: () throws -> Void, _ look: @escaping (SmartScanProgress) throws -> Void
+    ) throws -> ScanStatistics {
         try refuseWithoutInventory("scanning the server")
         var progress = SmartScanProgress()
         try followToEnd { _ in try look(progress) }
@@ -102,6 +106,8 @@ extension RealTimeScanner {
             }
             progress.done += 1
             try followToEnd { _ in try look(progress) }
+            try commit()
+            try between()
         }
         try settleMissingMailboxes(rows)
         try archiveDaily(options, &progress.statistics)

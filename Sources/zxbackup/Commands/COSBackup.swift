@@ -3,6 +3,8 @@ import BackupStore
 
 /// `doEnableDisableCOS`: switches the backup of a COS on or off.
 enum DoEnableDisableCOS: ServiceCommand {
+    static var isKept: Bool { false }
+
     static func run(
         _ invocation: Invocation, in engine: BackupEngine, _ configuration: Configuration, _ console: Console
     ) throws -> CommandStatus {
@@ -14,7 +16,7 @@ enum DoEnableDisableCOS: ServiceCommand {
         if isEnabled {
             var options = SmartScanOptions()
             (options.dumpsDirectory, options.archivesCustomizations) = (false, false)
-            scanned = try engine.smartScan(options, stop: { StopRequest.isMade }) { progress in
+            scanned = try engine.smartScan(options, stop: console.mustStop) { progress in
                 console.progress(Progress(what: "Account scanned", done: Int64(progress.done), total: Int64(progress.total)))
             }
         }

@@ -3,6 +3,8 @@ import BackupStore
 
 /// `doAccountScan`: one account, compared whole with the server.
 enum DoAccountScan: ServiceCommand {
+    static var urgency: OperationUrgency { .soon }
+
     static func run(
         _ invocation: Invocation, in engine: BackupEngine, _ configuration: Configuration, _ console: Console
     ) throws -> CommandStatus {
@@ -10,7 +12,7 @@ enum DoAccountScan: ServiceCommand {
         var shown = ContinuousClock.now
         let statistics = try engine.scan(
             account: account, deep: invocation.flag("deep"), confirmingDeletions: invocation.flag("confirm_deletions"),
-            stop: { StopRequest.isMade },
+            stop: console.mustStop,
             progress: { statistics in
                 // Called for every item; whoever looks sees ten a second.
                 guard ContinuousClock.now - shown >= .milliseconds(100) else { return }

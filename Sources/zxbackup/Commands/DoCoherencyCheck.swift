@@ -15,7 +15,8 @@ enum DoCoherencyCheck: ServiceCommand {
             throw UsageError("doCoherencyCheck: checkZimbra writes nothing; fixBackup and undo are a run of their own", invocation.command)
         }
         if isCompared || writes { return try runInService(invocation, console) }
-        return try check(invocation, console)
+        StopRequest.install()
+        return try tellingOf(invocation, try invocation.configuration(), console) { try check(invocation, $0) }
     }
 
     /// With the engine: mends, brings back, or compares with the server.
@@ -26,14 +27,14 @@ enum DoCoherencyCheck: ServiceCommand {
             return try MendingOutput(invocation, console).show(undone: engine.undoMending(FilePath(name).lastComponent?.string ?? name))
         }
         if invocation.flag("checkZimbra") {
-            let differences = try engine.compareWithServer(invocation.list("accounts"), stop: { StopRequest.isMade }) { done, total in
+            let differences = try engine.compareWithServer(invocation.list("accounts"), stop: console.mustStop) { done, total in
                 console.progress(Progress(what: "Compared accounts", done: Int64(done), total: Int64(total)))
             }
             return MendingOutput(invocation, console).show(differences)
         }
         // An order without it mends nothing.
         guard invocation.flag("fixBackup") else { return try check(invocation, console) }
-        let report = try engine.checkAndMend(stop: { StopRequest.isMade }, progress: { show($0, console) })
+        let report = try engine.checkAndMend(stop: console.mustStop, progress: { show($0, console) })
         if report.found.isStopped { return .stopped }
         return MendingOutput(invocation, console).show(report)
     }
@@ -45,8 +46,7 @@ enum DoCoherencyCheck: ServiceCommand {
 
     private static func check(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
         let path = FilePath(try invocation.required("backup_path"))
-        StopRequest.install()
-        let report = try StoreCheck(of: path).run(stop: { StopRequest.isMade }, progress: { show($0, console) })
+        let report = try StoreCheck(of: path).run(stop: console.mustStop, progress: { show($0, console) })
         if invocation.options.json {
             console.write(.object(json(of: report, path)))
         } else {

@@ -17,7 +17,7 @@ enum DoExportMailbox: Command {
         StopRequest.install()
         let total = try store.expectedItems(account, at: export.moment)
         let report = try export.run(
-            from: store, stop: { StopRequest.isMade },
+            from: store, stop: console.mustStop,
             progress: { console.progress(Progress(what: "Exported items", done: $0.asked, total: total)) })
         if invocation.options.json { console.write(.object(report.json)) } else { show(report, console) }
         return status(of: report)

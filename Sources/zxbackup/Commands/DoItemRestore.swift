@@ -2,9 +2,8 @@ import BackupCore
 import BackupStore
 
 /// `doItemRestore`: one item, back into its mailbox.
-enum DoItemRestore: Command {
-    static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
-        let configuration = try invocation.configuration()
+enum DoItemRestore: RestoreCommand {
+    static func runAlone(_ invocation: Invocation, _ configuration: Configuration, _ console: Console) throws -> CommandStatus {
         guard let item = Int64(try invocation.required("item_id")) else {
             throw UsageError("item_id is no number", invocation.command)
         }
@@ -15,10 +14,9 @@ enum DoItemRestore: Command {
         let restore = ItemRestore(
             account: account, item: item,
             moment: try DoRestoreOnNewAccount.moment(try invocation.date("date")), folder: invocation["restore_folder"])
-        StopRequest.install()
         let report = try restore.run(
             from: store, to: try configuration.openTarget(), stateFolder: configuration.stateFolder,
-            stop: { StopRequest.isMade }, progress: DoRestoreOnNewAccount.progress(console, total: nil))
+            stop: console.mustStop, progress: DoRestoreOnNewAccount.progress(console, total: nil))
         return DoRestoreOnNewAccount.write(report, invocation, console)
     }
 }

@@ -19,7 +19,7 @@ enum DoPurge: ServiceCommand {
         }
         var request = PurgeRequest(itemDays: days, accountDays: settings.accountRetention, isTrial: invocation.flag("dryrun"))
         request.purgesArchives = settings.purgesArchives
-        let report = try engine.purge(request, stop: { StopRequest.isMade }) { done, total in
+        let report = try engine.purge(request, stop: console.mustStop) { done, total in
             console.progress(Progress(what: "Account purged", done: Int64(done), total: Int64(total)))
         }
         for warning in report.warnings { console.errors(ShownText.line(warning) + "\n") }

@@ -2,8 +2,8 @@ import BackupCore
 import BackupStore
 
 /// `doRestoreDeletedAccount`: a deleted account as it was before its deletion, in a new account.
-enum DoRestoreDeletedAccount: Command {
-    static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
+enum DoRestoreDeletedAccount: RestoreCommand {
+    static func runAlone(_ invocation: Invocation, _ configuration: Configuration, _ console: Console) throws -> CommandStatus {
         let source = try invocation.required("source_account")
         let (store, _) = try invocation.openReader()
         defer { store.close() }
@@ -12,6 +12,6 @@ enum DoRestoreDeletedAccount: Command {
                 .refused, doing: "restoring a deleted account", subject: source, reason: "the account is not deleted",
                 remedy: "doRestoreOnNewAccount restores living accounts, doUndelete what was deleted in one")
         }
-        return try DoRestoreOnNewAccount.run(invocation, console)
+        return try DoRestoreOnNewAccount.runAlone(invocation, configuration, console)
     }
 }

@@ -2,9 +2,8 @@ import BackupCore
 import BackupStore
 
 /// `doRestoreOnNewAccount`: a mailbox as of a date, in a new account.
-enum DoRestoreOnNewAccount: Command {
-    static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
-        let configuration = try invocation.configuration()
+enum DoRestoreOnNewAccount: RestoreCommand {
+    static func runAlone(_ invocation: Invocation, _ configuration: Configuration, _ console: Console) throws -> CommandStatus {
         let account = try invocation.required("source_account")
         invocation.scanIfMarked(account, configuration, console)
         let (store, _) = try invocation.openReader()
@@ -16,10 +15,9 @@ enum DoRestoreOnNewAccount: Command {
         if invocation.command.parameter(named: "restore_datasource") != nil {
             restore.restoresDataSources = invocation.flag("restore_datasource")
         }
-        StopRequest.install()
         let report = try restore.run(
             from: store, to: try configuration.openTarget(), stateFolder: configuration.stateFolder,
-            stop: { StopRequest.isMade },
+            stop: console.mustStop,
             progress: progress(console, total: try store.expectedItems(restore.source, at: restore.moment)))
         return write(report, invocation, console)
     }

@@ -14,12 +14,12 @@ enum DoSmartScan: ServiceCommand {
         var shown = ContinuousClock.now
         let began = shown
         let statistics = try engine.smartScan(
-            options, stop: { StopRequest.isMade },
+            options, stop: console.mustStop,
             progress: { progress in
                 // Called for every item; whoever looks sees ten a second.
                 guard ContinuousClock.now - shown >= .milliseconds(100) else { return }
                 shown = .now
-                console.progress(Progress(what: "Account scanned", done: Int64(progress.done), total: Int64(progress.total)))
+                console.progress(Self.progress(progress))
             })
         for problem in statistics.problems { console.errors(problem + "\n") }
         let seconds = max((ContinuousClock.now - began) / .seconds(1), 0.001)
@@ -35,6 +35,18 @@ enum DoSmartScan: ServiceCommand {
             console.write("\n- stats -\n" + lines.joined() + "Items/sec: \(Int(Double(statistics.checkedItems) / seconds))\n")
         }
         return statistics.skippedItems + statistics.damagedFiles + statistics.failedAccounts == 0 ? .successful : .failed
+    }
+
+    private static func progress(_ progress: SmartScanProgress) -> Progress {
+        let statistics = progress.statistics
+        return Progress(
+            what: "Account scanned", done: Int64(progress.done), total: Int64(progress.total),
+            figures: [
+                .init(name: "Account scanned", value: "\(progress.done)/\(progress.total)"),
+                .init(name: "Account updated/new", value: "\(statistics.accounts - statistics.newAccounts)/\(statistics.newAccounts)"),
+                .init(name: "Item scanned", value: "\(statistics.checkedItems)"),
+                .init(name: "Item new/unique", value: "\(statistics.newMetadata)/\(statistics.newFiles)"),
+            ])
     }
 
     /// The figures in the manual's words, and as members.

@@ -3,6 +3,9 @@ import BackupStore
 
 /// `legalHold`: which accounts nothing is ever purged of.
 enum LegalHold: ServiceCommand {
+    static var urgency: OperationUrgency { .immediate }
+    static var isKept: Bool { false }
+
     static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
         guard invocation["action"]?.lowercased() == "get" else { return try runInService(invocation, console) }
         let (store, _) = try invocation.openReader()

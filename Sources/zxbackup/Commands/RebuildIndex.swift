@@ -4,6 +4,8 @@ import SystemPackage
 
 /// `rebuildIndex`: the index anew from histories and journal.
 enum RebuildIndex: ServiceCommand {
+    static var isKept: Bool { false }
+
     static func run(
         _ invocation: Invocation, in engine: BackupEngine, _ configuration: Configuration, _ console: Console
     ) throws -> CommandStatus {

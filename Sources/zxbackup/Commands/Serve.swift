@@ -15,17 +15,38 @@ enum Serve: Command {
         if store.lastSequence > 0 { lines.show(store.recovery) }
 
         let engine = try BackupEngine(source: source, store: store)
-        let service = RunningService(invocation, configuration, server: source.identity.name)
-        let socket = invocation.flag("once") ? nil : try ServiceSocket(stateFolder: configuration.stateFolder, service.handling)
+        if invocation.flag("once") {
+            let service = RunningService(invocation, configuration, server: source.identity.name, nil)
+            return try work(engine, service, invocation, configuration, &lines)
+        }
+        let (file, operations) = Self.operations(configuration, &lines)
+        let service = RunningService(invocation, configuration, server: source.identity.name, file)
+        let socket = try ServiceSocket(stateFolder: configuration.stateFolder, service.handling)
         do {
+            lines.critical = { service.notifier.tellCritical($0) }
+            if let file { try service.takeUp(operations, file) }
+            service.beginReading()
+            SystemdNotification.ready()
             let status = try work(engine, service, invocation, configuration, &lines)
-            service.queue.close()
-            try socket?.end()
+            service.endOrders()
+            try socket.end()
             return status
         } catch {
-            service.queue.close()
-            try? socket?.end()  // Why the service ends is what is told.
+            service.notifier.tellCritical("the service ends: \(error)")
+            service.endOrders()
+            try? socket.end()  // Why the service ends is what is told.
             throw error
+        }
+    }
+
+    /// The operations that an earlier service left. Where they cannot be read, the backup goes on without: nothing is kept then.
+    private static func operations(_ configuration: Configuration, _ lines: inout ProgressLines) -> (OperationFile?, [QueuedOperation]) {
+        do {
+            let file = try OperationFile(stateFolder: configuration.stateFolder)
+            return (file, try file.all())
+        } catch {
+            lines.say("notice", ["reason": .string("operations do not survive this service: \(error)")])
+            return (nil, [])
         }
     }
 
@@ -43,12 +64,15 @@ enum Serve: Command {
             try engine.catchUp { lines.follow($0) }
         } else {
             service.enter(.following)
+            SystemdNotification.status("following the redo log")
             var lastLook = ContinuousClock.now
             var spaceNoted: ContinuousClock.Instant?
             var schedule = Schedule(engine.settings, at: milliseconds())
             let path = invocation.backupPath(configuration)
             let check = service.check
-            defer { check.end() }
+            engine.atSafePoint = { engine in
+                while service.carryOutNext(in: engine, moreUrgentThan: .whenever) {}
+            }
             // A torn tail is what a crash leaves.
             var suspicions = engine.findings.contains { [.corrupt, .missing].contains($0.finding) } ? -1 : 0
             let spaceHistory = SpaceHistory(stateFolder: configuration.stateFolder, of: realPath(path))
@@ -63,6 +87,7 @@ enum Serve: Command {
                     service.update(engine)
                     guard ContinuousClock.now - lastLook >= .milliseconds(500) else { return }
                     lastLook = .now
+                    service.notifier.sendCritical(at: milliseconds())
                     engine.settings = try properties.settings()
                     for command in schedule.due(engine.settings, at: milliseconds()) {
                         if command == "doCoherencyCheck" {
@@ -82,6 +107,7 @@ enum Serve: Command {
                 })
         }
         service.enter(.ending)
+        SystemdNotification.stopping()
         lines.end(engine.statistics)
         try engine.close()
         lines.say(
@@ -95,6 +121,8 @@ private struct ProgressLines {
     let console: Console
     let json: Bool
     let everySecond: Bool
+    /// Told of notices that must not wait.
+    var critical: (String) -> Void = { _ in }
     private var shownNotices = 0
     private var shownTransactions = 0
     private var lastLine = ContinuousClock.now
@@ -128,7 +156,10 @@ private struct ProgressLines {
     }
 
     mutating func follow(_ statistics: FollowStatistics) {
-        for notice in statistics.notices.dropFirst(shownNotices) { say("notice", ["reason": .string(notice)]) }
+        for notice in statistics.notices.dropFirst(shownNotices) {
+            say("notice", ["reason": .string(notice)])
+            if notice.hasPrefix("Critical") { critical(notice) }
+        }
         shownNotices = max(shownNotices, statistics.notices.count)
         let now = ContinuousClock.now
         guard everySecond, statistics.transactions != shownTransactions, now - lastLine >= .seconds(1) else { return }

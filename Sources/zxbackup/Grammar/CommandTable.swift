@@ -20,7 +20,7 @@ enum CommandTable {
         var commands: [CommandSpecification]
     }
 
-    private static let notifications = Parameter.optional("notifications", .addresses, refused: .everything)
+    private static let notifications = Parameter.optional("notifications", .addresses)
     private static let backupPath = Parameter.optional("backup_path", .path, "the configured backup path")
     private static let applyHSM = Parameter.optional("apply_hsm", .boolean, "false", refused: .value("true"))
     private static let hideInGAL = Parameter.optional("hide_in_gal", .boolean, "false")
@@ -429,15 +429,46 @@ enum CommandTable {
             availability: .built),
     ]
 
+    private static let uuid = Parameter.mandatory("operation_uuid", .text)
+    private static let part = Parameter.mandatory("service_name", .choice(ServicePart.allCases.map(\.rawValue)))
+
     private static let queue: [CommandSpecification] = [
-        CommandSpecification("getAllOperations", "Lists running and queued operations.", [.optional("verbose", .boolean, "false")]),
-        CommandSpecification("monitor", "Follows an operation.", [.mandatory("operation_uuid", .text)]),
-        CommandSpecification("doStopOperation", "Stops an operation, or takes it out of the queue.", [.mandatory("operation_uuid", .text)]),
-        CommandSpecification("doStopAllOperations", "Stops the running operation and empties the queue."),
-        CommandSpecification("getServices", "Lists the services."),
-        CommandSpecification("doStartService", "Starts a service.", [.mandatory("service_name", .text)]),
-        CommandSpecification("doStopService", "Stops a service.", [.mandatory("service_name", .text)]),
-        CommandSpecification("doRestartService", "Restarts a service.", [.mandatory("service_name", .text)]),
+        CommandSpecification(
+            "getAllOperations", "Lists running and queued operations.", [.optional("verbose", .boolean, "false")],
+            examples: [
+                .init(command: "getAllOperations", meaning: "Shows what the service does, how far it is, and what waits for it."),
+                .init(command: "getAllOperations verbose true", meaning: "And who asked for it, with which parameters."),
+            ],
+            notes: [
+                "Restores run beside scans, and the scan of an account overtakes a doSmartScan. Operations survive the end of the service:",
+                "what was queued or interrupted goes on when it runs again.",
+            ], availability: .built),
+        CommandSpecification(
+            "monitor", "Follows an operation until it ends.", [uuid],
+            examples: [.init(command: "monitor 6f1c2a4e-58a7-4f2e-9d3b-0d2c5a1e7b90", meaning: "Shows its figures, refreshed in place.")],
+            notes: ["Its exit status is the operation's. Ctrl+C ends the watching, not the operation."], availability: .built),
+        CommandSpecification(
+            "doStopOperation", "Stops an operation, or takes it out of the queue.", [uuid],
+            examples: [
+                .init(command: "doStopOperation 6f1c2a4e-58a7-4f2e-9d3b-0d2c5a1e7b90", meaning: "What it has done by its next safe point stays.")
+            ], availability: .built),
+        CommandSpecification(
+            "doStopAllOperations", "Stops the running operations and empties the queue.",
+            examples: [.init(command: "doStopAllOperations", meaning: "The redo log is followed on.")], availability: .built),
+        CommandSpecification(
+            "getServices", "Lists the parts of the service.",
+            examples: [.init(command: "getServices", meaning: "Shows which of them work.")], availability: .built),
+        CommandSpecification(
+            "doStartService", "Starts a part of the service.", [part],
+            examples: [.init(command: "doStartService purge", meaning: "Purges by its schedule from now on.")], availability: .built),
+        CommandSpecification(
+            "doStopService", "Stops a part of the service, until it is started again.", [part],
+            examples: [.init(command: "doStopService realTimeScanner", meaning: "Follows the redo log no more, and keeps its place.")],
+            notes: ["The service itself is started and stopped by its unit: systemctl stop zxbackup."], availability: .built),
+        CommandSpecification(
+            "doRestartService", "Stops a part of the service, and starts it again.", [part],
+            examples: [.init(command: "doRestartService realTimeScanner", meaning: "Goes on where it was, with a doSmartScan.")],
+            availability: .built),
     ]
 
     private static let tools: [CommandSpecification] = [

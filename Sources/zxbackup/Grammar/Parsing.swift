@@ -158,7 +158,11 @@ struct Grammar: Sendable {
             do { _ = try DateExpression(value, words: words) } catch {
                 throw UsageError("parameter \(parameter.name): \(error)", command)
             }
-        case .text, .account, .path, .list, .addresses:
+        case .addresses:
+            for address in value.split(separator: ",", omittingEmptySubsequences: false) {
+                guard NotificationSettings.isAddress(address.trimmed()) else { throw refuse("a mail address, or several with commas between,") }
+            }
+        case .text, .account, .path, .list:
             guard !value.isEmpty else { throw refuse("a value") }
         }
         let refused =

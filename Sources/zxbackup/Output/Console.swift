@@ -14,6 +14,8 @@ struct Console: Sendable {
     var rawErrors: @Sendable (String) -> Void
     /// Receives how far an operation is; shown by a ``ProgressDisplay``.
     var progress: @Sendable (Progress) -> Void = { _ in }
+    /// Whether somebody asked the work to stop at its next safe point.
+    var mustStop: @Sendable () -> Bool = { StopRequest.isMade }
     /// Columns of the terminal that standard error is; nil where it is none.
     var terminalColumns: @Sendable () -> Int? = { nil }
 

@@ -9,6 +9,42 @@ struct Progress: Sendable, Equatable {
     var done: Int64
     /// About how many there will be; nil where nobody knows.
     var total: Int64?
+    /// More of it, for `monitor`.
+    var figures: [Figure] = []
+
+    /// A figure and what it says.
+    struct Figure: Sendable, Equatable {
+        var name: String
+        var value: String
+    }
+
+    /// The object that the service sends.
+    var json: JSONObject {
+        var members: JSONObject = ["progress": .string(what), "done": .int(done), "total": total.map { .int($0) } ?? .null]
+        if !figures.isEmpty {
+            members["figures"] = .object(JSONObject(figures.map { .init(name: $0.name, value: .string($0.value)) }))
+        }
+        return members
+    }
+
+    init(what: String, done: Int64, total: Int64? = nil, figures: [Figure] = []) {
+        self.what = what
+        self.done = done
+        self.total = total
+        self.figures = figures
+    }
+
+    /// Reads an object of ``json``; nil for anything else.
+    init?(_ json: JSONObject) {
+        guard let what = json["progress"]?.string else { return nil }
+        let figures = json["figures"]?.object?.members.map { Figure(name: $0.name, value: $0.value.string ?? "") } ?? []
+        self.init(what: what, done: json["done"]?.int ?? 0, total: json["total"]?.int, figures: figures)
+    }
+
+    /// What `monitor` shows: a line each.
+    var lines: [String] {
+        figures.isEmpty ? [line] : figures.map { " \(pad($0.name + ":", 34))\($0.value)" }
+    }
 
     /// ` Restored items:                   198 of about 400`.
     var line: String { " \(pad(what + ":", 34))\(done)" + (total.map { " of about \($0)" } ?? "") }

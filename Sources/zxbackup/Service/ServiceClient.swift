@@ -20,11 +20,12 @@ enum ServiceClient {
             command: invocation.command.name,
             parameters: Dictionary(uniqueKeysWithValues: invocation.given.map { ($0.name, $0.value) }),
             json: invocation.options.json,
-            progress: true, backupPath: realPath(invocation.backupPath(configuration)))
+            progress: true, backupPath: realPath(invocation.backupPath(configuration)), server: configuration.serverName,
+            asker: userName())
         StopRequest.install()
         var end: CommandStatus?
         var isElsewhere = false
-        let isThere = try talk(.run(order), configuration, stop: { StopRequest.isMade }) { reply in
+        let isThere = try talk(.run(order), configuration, stop: console.mustStop) { reply in
             switch reply {
             case .output(let text): console.write(text)
             case .errors(let text): console.errors(text)
@@ -40,8 +41,8 @@ enum ServiceClient {
         }
         guard isThere, !isElsewhere else { return nil }
         if let end { return end }
-        if StopRequest.isMade {
-            console.errors("\(invocation.command.name) goes on in the service; 'status' shows how far it is\n")
+        if console.mustStop() {
+            console.errors("\(invocation.command.name) goes on in the service; getAllOperations shows how far it is\n")
             return .interrupted
         }
         throw failure(
@@ -51,13 +52,19 @@ enum ServiceClient {
     }
 
     /// How the running service is; nil where none runs.
-    static func state(_ configuration: Configuration) throws -> JSONObject? {
+    static func state(_ configuration: Configuration) throws -> JSONObject? { try ask(.state, configuration) }
+
+    /// Ends an operation, or all where `id` is nil.
+    ///
+    /// - Returns: which are stopped and which taken off the queue; nil where no service runs.
+    static func stop(_ id: String?, _ configuration: Configuration) throws -> JSONObject? { try ask(.stop(id), configuration) }
+
+    private static func ask(_ order: ServiceOrder, _ configuration: Configuration) throws -> JSONObject? {
         var state: JSONObject?
-        _ = try talk(.state, configuration, stop: { false }) { reply in
+        _ = try talk(order, configuration, stop: { false }) { reply in
             switch reply {
             case .state(let members): state = members
-            case .refused(let reason):
-                throw failure("asking the service how it is", configuration, "the service refused: \(reason)", "")
+            case .refused(let reason): throw failure("asking the service", configuration, "the service refused: \(reason)", "")
             case .exit: return false
             default: break
             }

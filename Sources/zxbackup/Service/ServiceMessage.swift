@@ -6,6 +6,8 @@ enum ServiceOrder: Sendable, Equatable {
     case state
     /// A command that the service does for the client.
     case run(Run)
+    /// The end of an operation; nil = of all of them. Answered at once, with what will end.
+    case stop(String?)
 
     /// A command line, understood: names and values as the client's grammar took them.
     struct Run: Sendable, Equatable {
@@ -15,10 +17,14 @@ enum ServiceOrder: Sendable, Equatable {
         var progress = false
         /// The client's backup path: the service may serve another one.
         var backupPath: String
+        /// The server of the client's configuration, likewise.
+        var server = ""
+        /// Who the client is.
+        var asker = ""
     }
 
     /// The version of the two programs' language.
-    static let version: Int64 = 1
+    static let version: Int64 = 2
     /// No order is longer, newline included; what a client sends beyond it is not read.
     static let longest = 64 * 1024
 
@@ -36,6 +42,11 @@ enum ServiceOrder: Sendable, Equatable {
             members["json"] = .bool(run.json)
             members["progress"] = .bool(run.progress)
             members["backup_path"] = .string(run.backupPath)
+            members["server"] = .string(run.server)
+            members["asker"] = .string(run.asker)
+        case .stop(let id):
+            members["order"] = "stop"
+            members["operation"] = id.map { .string($0) }
         }
         return JSONValue.object(members).json + "\n"
     }
@@ -54,7 +65,8 @@ enum ServiceOrder: Sendable, Equatable {
         case "state": self = .state
         case "run":
             guard let command = members["command"]?.string, let parameters = members["parameters"]?.object,
-                let path = members["backup_path"]?.string
+                let path = members["backup_path"]?.string, let server = members["server"]?.string,
+                let asker = members["asker"]?.string
             else { throw Malformed(reason: "the order is incomplete") }
             var values: [String: String] = [:]
             for member in parameters.members {
@@ -64,7 +76,8 @@ enum ServiceOrder: Sendable, Equatable {
             self = .run(
                 Run(
                     command: command, parameters: values, json: members["json"]?.bool ?? false,
-                    progress: members["progress"]?.bool ?? false, backupPath: path))
+                    progress: members["progress"]?.bool ?? false, backupPath: path, server: server, asker: asker))
+        case "stop": self = .stop(members["operation"]?.string)
         default: throw Malformed(reason: "the order is unknown")
         }
     }
@@ -99,11 +112,7 @@ enum ServiceReply: Sendable, Equatable {
             switch self {
             case .output(let text): ["output": .string(text)]
             case .errors(let text): ["errors": .string(text)]
-            case .progress(let progress):
-                [
-                    "progress": .string(progress.what), "done": .int(progress.done),
-                    "total": progress.total.map { .int($0) } ?? .null
-                ]
+            case .progress(let progress): progress.json
             case .waiting(let count): ["waiting": .int(Int64(count))]
             case .state(let members): ["state": .object(members)]
             case .exit(let status): ["exit": .int(Int64(status.rawValue))]
@@ -119,8 +128,9 @@ enum ServiceReply: Sendable, Equatable {
         switch (first.name, first.value) {
         case ("output", .string(let text)): self = .output(text)
         case ("errors", .string(let text)): self = .errors(text)
-        case ("progress", .string(let what)):
-            self = .progress(Progress(what: what, done: members["done"]?.int ?? 0, total: members["total"]?.int))
+        case ("progress", _):
+            guard let progress = Progress(members) else { return nil }
+            self = .progress(progress)
         case ("waiting", .int(let count)): self = .waiting(Int(count))
         case ("state", .object(let state)): self = .state(state)
         case ("exit", .int(let code)): self = .exit(Int32(exactly: code).flatMap { CommandStatus(rawValue: $0) } ?? .failed)

@@ -20,6 +20,8 @@ final class ServiceSocket: Sendable {
         var state: @Sendable () -> JSONObject
         /// Takes an order in; the answer comes when it is done, from any thread.
         var run: @Sendable (ServiceOrder.Run, @escaping @Sendable (ServiceReply) -> Void) -> Void
+        /// Ends one operation or all, and says which.
+        var stop: @Sendable (String?) -> JSONObject
     }
 
     /// Clients beyond this number are turned away.
@@ -194,6 +196,7 @@ private final class OrderHandler: ChannelInboundHandler, @unchecked Sendable {
         do {
             switch try ServiceOrder(line: text) {
             case .state: finish([.state(handling.state()), .exit(.successful)], channel)
+            case .stop(let id): finish([.state(handling.stop(id)), .exit(.successful)], channel)
             case .run(let run):
                 timer?.cancel()
                 // The loop answers from its own thread: order is kept, whoever calls.

@@ -1,0 +1,4 @@
+/// The version of the program, as packages and notifications name it.
+enum ProgramVersion {
+    static let text = "0.1.0"
+}
