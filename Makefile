@@ -3,7 +3,7 @@
 # The data sets beside the project, or those among the tests' fixtures.
 DATASET ?= Tests/BackupCoreTests/Fixtures/small
 
-.PHONY: demo test conformance testbed kill lives storms purges copies torture faults flips mendings fuzz build release package packages clean
+.PHONY: demo test conformance testbed kill lives storms purges copies torture faults flips mendings fuzz bench build release package packages clean
 
 ## demo: builds, and shows a mail server followed live, a folder emptied, and the mailbox brought back
 demo: packages
@@ -75,6 +75,15 @@ mendings: packages
 SECONDS ?= 60
 fuzz: packages
 	@sh Scripts/fuzz $(SECONDS) $(TARGET)
+
+## bench: against restic and borg, on MESSAGES messages of KIND, PAIRS times in turn; .build/bench/results.json
+KIND ?= mixed
+MESSAGES ?= 20000
+PAIRS ?= 5
+bench: packages
+	@sh Scripts/install-packages restic borgbackup
+	swift build -c release --product zxbackup --quiet
+	@swift run -c release --quiet Bench --kind $(KIND) --messages $(MESSAGES) --pairs $(PAIRS) $(BENCH)
 
 ## build: debug build
 build: packages

@@ -83,6 +83,8 @@ let package = Package(
         .executableTarget(
             name: "FollowLatency", dependencies: ["BackupCore", "SandboxServer"], path: "Benchmarks/FollowLatency"),
         .executableTarget(
+            name: "Bench", dependencies: ["SandboxServer", .product(name: "SystemPackage", package: "swift-system")], path: "Benchmarks/Bench"),
+        .executableTarget(
             name: "Searches",
             dependencies: ["BackupStoreTesting", .product(name: "SystemPackage", package: "swift-system")],
             path: "Benchmarks/Searches"),

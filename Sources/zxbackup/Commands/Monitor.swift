@@ -46,7 +46,7 @@ enum Monitor: Command {
 }
 
 /// Shows figures: in place on a terminal, as blocks now and then elsewhere, as objects for programs.
-private struct MonitorDisplay {
+struct MonitorDisplay {
     private let console: Console
     private let isJSON: Bool
     private var shownLines = 0
