@@ -35,8 +35,10 @@ struct CheckTests {
     private static let alone = Array(String(repeating: "alone in the world\n", count: 40).utf8)
     private let otherAccount = "6f1c5a3e-0000-4000-8000-00000000000b"
 
-    private func check(_ store: StoreOnDisk) throws -> CheckReport {
-        try FileStoreCheck(of: store.path, temporaryFolder: store.folder.path, files: store.disk).run()
+    private func check(_ store: StoreOnDisk, threads: Int = 1) throws -> CheckReport {
+        var check = FileStoreCheck(of: store.path, temporaryFolder: store.folder.path, files: store.disk)
+        check.threads = threads
+        return try check.run()
     }
 
     private func damage(_ report: CheckReport) -> [CheckFinding] { report.findings.filter { $0.severity == .damage } }
@@ -212,6 +214,8 @@ struct CheckTests {
         #expect(try check(store).findings.isEmpty)
         try damage.make(store)
         let report = try check(store)
+        let parallel = try check(store, threads: 4)
+        #expect(parallel.findings == report.findings && parallel.blobs == report.blobs && parallel.blobBytes == report.blobBytes)
         let kinds = Set(report.findings.map(\.kind.description))
         #expect(kinds.isSuperset(of: damage.kinds), "\(report.findings)")
         // What follows from it may be told of too.

@@ -1,3 +1,8 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 import SystemPackage
 
 /// A source of bytes: fills the buffer as far as it can and returns the count; 0 at the end.
@@ -100,7 +105,8 @@ final class BlobStore<Files: FileSystem>: @unchecked Sendable {
         let progress = bench.compressed.withUnsafeBytes { compressed in
             bench.decompressor.run(compressed, buffer: bench.output) { piece in
                 guard same, offset + piece.count <= bytes.count else { return same = false }
-                same = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + piece.count]).elementsEqual(piece)
+                guard let original = bytes.baseAddress, let again = piece.baseAddress else { return }
+                same = memcmp(original + offset, again, piece.count) == 0
                 offset += piece.count
             }
         }

@@ -1,3 +1,5 @@
+import Dispatch
+import Synchronization
 import SystemPackage
 
 extension CheckRun {
@@ -12,16 +14,62 @@ extension CheckRun {
         let held = Set(try index.meta("held")?.split(separator: " ").map(String.init) ?? [])
         var last = ""
         while true {
-            let page = try index.use("listing blobs") { try $0.namedBlobs(after: last, limit: 500) }
-            for blob in page {
-                last = blob.id
-                guard blob.user != nil || held.contains(blob.id), let id = BlobID(blob.id) else { continue }
-                let reference = BlobReference(id: id, size: blob.size, stored: blob.stored)
-                try check(reference, of: blob.user.flatMap { HistoryKey(indexName: $0) })
-                try step(.blobs, report.blobs, of: total)
+            let page = try index.use("listing blobs") { try $0.namedBlobs(after: last, limit: Self.page) }
+            last = page.last?.id ?? last
+            let named = page.compactMap { blob -> (blob: BlobReference, key: HistoryKey?)? in
+                guard blob.user != nil || held.contains(blob.id), let id = BlobID(blob.id) else { return nil }
+                return (BlobReference(id: id, size: blob.size, stored: blob.stored), blob.user.flatMap { HistoryKey(indexName: $0) })
             }
-            if page.count < 500 { return }
+            var rest = named[...]
+            while !rest.isEmpty {
+                let batch = Self.batch(rest)
+                rest = rest.dropFirst(batch.count)
+                let sound = areSound(batch.map(\.blob))
+                for (index, (blob, key)) in batch.enumerated() {
+                    if sound[index] {
+                        report.blobs += 1
+                        report.blobBytes += blob.stored
+                    } else {
+                        try check(blob, of: key)
+                    }
+                    try step(.blobs, report.blobs, of: total)
+                }
+            }
+            if page.count < Self.page { return }
         }
+    }
+
+    private static var page: Int { 500 }
+    /// So much is read before somebody may stop the check again.
+    private static var batchBytes: Int64 { 32 << 20 }
+
+    private static func batch(_ rest: ArraySlice<(blob: BlobReference, key: HistoryKey?)>) -> ArraySlice<(blob: BlobReference, key: HistoryKey?)> {
+        var bytes: Int64 = 0
+        return rest.prefix { one in
+            defer { bytes = bytes.addingReportingOverflow(max(one.blob.size, 0)).partialValue }
+            return bytes >= 0 && bytes < batchBytes
+        }
+    }
+
+    /// Which blobs are in their places and as recorded in everything, read on several threads; nothing is told of the others here.
+    private func areSound(_ blobs: [BlobReference]) -> [Bool] {
+        let sound = Mutex([Bool](repeating: false, count: blobs.count))
+        guard threads > 1 else { return sound.withLock { $0 } }
+        let next = Atomic<Int>(0)
+        let (files, path) = (files, path)
+        DispatchQueue.concurrentPerform(iterations: min(threads, blobs.count)) { _ in
+            while true {
+                let index = next.add(1, ordering: .relaxed).oldValue
+                guard index < blobs.count else { return }
+                let blob = blobs[index]
+                // Whatever is wrong with it is found again, and told, by the one that checks it alone.
+                guard let file = try? files.open(path.blob(blob.id), .read) else { continue }
+                defer { file.close() }
+                guard (try? file.size()) == blob.stored, (try? file.readBlob(blob.id, limit: blob.size) { _ in }) == blob.size else { continue }
+                sound.withLock { $0[index] = true }
+            }
+        }
+        return sound.withLock { $0 }
     }
 
     private func check(_ blob: BlobReference, of key: HistoryKey?) throws {

@@ -1,3 +1,8 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 import SystemPackage
 
 /// Checks a backup path on the machine's file system.
@@ -19,6 +24,9 @@ public struct FileStoreCheck<Files: FileSystem>: Sendable {
     private let path: BackupPath
     private let files: Files
     private let temporaryFolder: FilePath?
+    /// How many threads read blobs: as many as there are processors, or fewer beside other work. One on a file system that is not the
+    /// machine's: what happens there must happen again.
+    public var threads = Files.self == PosixFileSystem.self ? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) : 1
 
     /// A check of a path.
     /// - Parameter temporaryFolder: where an index is made to compare with; `$TMPDIR` or `/tmp` where nil.
@@ -42,7 +50,7 @@ public struct FileStoreCheck<Files: FileSystem>: Sendable {
             let identity = try StoreIdentity.read(files, path)
             let folder = try PrivateIndexFolder.make(in: temporaryFolder)
             defer { PrivateIndexFolder.remove(folder) }
-            let check = try CheckRun(files, path, identity, folder, stop: stop, progress: progress)
+            let check = try CheckRun(files, path, identity, folder, threads: threads, stop: stop, progress: progress)
             defer { check.close() }
             do {
                 try check.run()
@@ -89,6 +97,7 @@ final class CheckRun<Files: FileSystem> {
     private var doubts: [(finding: CheckFinding, about: Doubted)] = []
     /// The path's own index, nil where it cannot be used.
     var own: StoreIndex?
+    let threads: Int
     private let stop: () -> Bool
     private let progress: (CheckProgress) -> Void
 
@@ -97,11 +106,11 @@ final class CheckRun<Files: FileSystem> {
     var last: UInt64 { recovery.lastSequence }
 
     init(
-        _ files: Files, _ path: BackupPath, _ identity: StoreIdentity, _ folder: FilePath, stop: @escaping () -> Bool,
+        _ files: Files, _ path: BackupPath, _ identity: StoreIdentity, _ folder: FilePath, threads: Int, stop: @escaping () -> Bool,
         progress: @escaping (CheckProgress) -> Void
     ) throws {
         (self.files, self.path, self.identity, self.folder) = (files, path, identity, folder)
-        (self.stop, self.progress) = (stop, progress)
+        (self.threads, self.stop, self.progress) = (threads, stop, progress)
         histories = HistoryFiles(files: files, path: path)
         recovery = try Recovery(files, path, identity, isCopy: try StoreInstance.isCopy(files, path))
         index = try StoreIndex(private: folder.appending("index.sqlite"))

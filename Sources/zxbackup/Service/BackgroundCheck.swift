@@ -43,8 +43,10 @@ final class BackgroundCheck: Sendable {
             defer { running.leave() }
             let politeness = Politeness()
             do {
+                var check = StoreCheck(of: path)
+                check.threads = 1  // Mail goes first.
                 end(
-                    try StoreCheck(of: path).run(stop: {
+                    try check.run(stop: {
                         politeness.pause()
                         return self.state.withLock { $0.mustStop }
                     }))
