@@ -81,7 +81,7 @@ KIND ?= mixed
 MESSAGES ?= 20000
 PAIRS ?= 5
 bench: packages
-	@sh Scripts/install-packages restic borgbackup
+	@sh Scripts/install-packages restic borgbackup time
 	swift build -c release --product zxbackup --quiet
 	@swift run -c release --quiet Bench --kind $(KIND) --messages $(MESSAGES) --pairs $(PAIRS) $(BENCH)
 

@@ -26,6 +26,8 @@ struct Failed: Error, CustomStringConvertible {
 struct Runner {
     /// Where what they say goes.
     let log: String
+    /// Where time(1) notes the memory.
+    var memory: String { log + ".memory" }
     var environment: [String: String] = [:]
 
     /// - Parameter output: a file for standard output; nil = the log.
@@ -38,13 +40,15 @@ struct Runner {
         posix_spawn_file_actions_addopen(&actions, 1, output ?? log, O_WRONLY | O_CREAT | (output == nil ? O_APPEND : O_TRUNC), 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        // What the kernel says of a child's memory counts that of the process which it was made by: time(1) is small.
+        let measured = ["time", "--quiet", "--format", "%M", "--output", memory] + words
+        var arguments: [UnsafeMutablePointer<CChar>?] = measured.map { strdup($0) } + [nil]
         var values: [UnsafeMutablePointer<CChar>?] = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for pointer in arguments + values { free(pointer) } }
         var pid: pid_t = 0
         let began = ContinuousClock.now
-        let code = posix_spawnp(&pid, words[0], &actions, nil, &arguments, &values)
-        guard code == 0 else { throw Failed(description: "\(words[0]): \(String(cString: strerror(code)))") }
+        let code = posix_spawnp(&pid, measured[0], &actions, nil, &arguments, &values)
+        guard code == 0 else { throw Failed(description: "\(measured[0]): \(String(cString: strerror(code)))") }
         var status: Int32 = 0
         var usage = rusage()
         while wait4(pid, &status, 0, &usage) < 0 {
@@ -54,9 +58,12 @@ struct Runner {
         guard status & 0x7F == 0, allowed.contains(status >> 8 & 0xFF) else {
             throw Failed(description: "\(words.joined(separator: " ")) ended with status \(status): see \(log)")
         }
+        guard let kilobytes = Int((try String(contentsOfFile: memory, encoding: .utf8)).filter(\.isNumber)) else {
+            throw Failed(description: "\(memory) names no memory")
+        }
         func time(_ value: timeval) -> Double { Double(value.tv_sec) + Double(value.tv_usec) / 1e6 }
         return Run(
-            seconds: seconds, processorSeconds: time(usage.ru_utime) + time(usage.ru_stime), peakMemory: Int(usage.ru_maxrss) * 1024)
+            seconds: seconds, processorSeconds: time(usage.ru_utime) + time(usage.ru_stime), peakMemory: kilobytes * 1024)
     }
 
     /// Lets go of everything that the kernel remembers of files; false where that is not allowed.

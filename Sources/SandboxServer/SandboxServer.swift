@@ -312,7 +312,9 @@ extension SandboxServer {
     }
 
     static func readVolume(_ id: Int64, home: FilePath, in database: Database) throws -> Volume {
-        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM volume WHERE id = ?", arguments: [id]) else {
+        // Kept: a scan asks once for each content.
+        let statement = try database.cachedStatement(sql: "SELECT * FROM volume WHERE id = ?")
+        guard let row = try Row.fetchOne(statement, arguments: [id]) else {
             throw SandboxError(.blobDamaged, doing: "finding a blob", reason: "there is no volume \(id)")
         }
         var volume = Volume(id: id, root: home.pushing(FilePath(row["path"] as String)))

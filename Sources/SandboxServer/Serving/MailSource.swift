@@ -30,7 +30,7 @@ extension SandboxServer: MailSource {
         // Also called while a mailbox is being read.
         let volume = try database.unsafeReentrantRead { database in
             let locator = try location.locator ?? String.fetchOne(
-                database, sql: "SELECT locator FROM mail_item WHERE mailbox_id = ? AND id = ?",
+                database.cachedStatement(sql: "SELECT locator FROM mail_item WHERE mailbox_id = ? AND id = ?"),
                 arguments: [location.mailboxID, location.itemID])
             return try Self.readVolume(Int64(locator ?? "") ?? 0, home: path, in: database)
         }

@@ -24,7 +24,7 @@ enum Serve: Command {
         let socket = try ServiceSocket(stateFolder: configuration.stateFolder, service.handling)
         do {
             lines.critical = { service.notifier.tellCritical($0) }
-            if let file { try service.takeUp(operations, file) }
+            if let file { service.takeUp(operations, file) }
             service.beginReading()
             SystemdNotification.ready()
             let status = try work(engine, service, invocation, configuration, &lines)

@@ -114,15 +114,15 @@ final class RunningService: Sendable {
         queue.addOnce(try entry(of: operation, Self.saying(command)))
     }
 
-    /// Takes up what an earlier service was asked for and did not do.
-    func takeUp(_ operations: [QueuedOperation], _ file: OperationFile) throws {
+    /// Takes up what an earlier service was asked for and did not do; whatever is wrong with it keeps no backup from going on.
+    func takeUp(_ operations: [QueuedOperation], _ file: OperationFile) {
         for operation in operations {
             do {
                 guard operation.attempts < ServiceQueue.attempts else { throw NoOperation(command: operation.command, attempts: operation.attempts) }
                 queue.add(try entry(of: operation, Self.saying(operation.command)))
             } catch {
-                try file.remove(operation.id)
                 notifier.tellCritical("operation \(operation.id) is not begun again: \(error)")
+                do { try file.remove(operation.id) } catch { notifier.tellCritical("\(error)") }
             }
         }
     }
