@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 
 /// What a run of a program took.
-struct Run: Codable {
+struct Run {
     var seconds: Double
     /// Of the processors, in the program and in the kernel for it.
     var processorSeconds: Double

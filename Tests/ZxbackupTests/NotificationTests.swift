@@ -178,7 +178,7 @@ struct NotificationTests {
 
         /// - Parameter tls: whether it offers STARTTLS, with a certificate that nobody has signed.
         init(tls: Bool) throws {
-            folder = FilePath("/tmp/zxbackup-exim-\(UUID().uuidString.prefix(8))")
+            folder = FilePath(FileManager.default.temporaryDirectory.appendingPathComponent("zxbackup-exim-\(UUID().uuidString.prefix(8))").path)
             port = Int.random(in: 20_000..<30_000)
             try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
             chmod(folder.string, 0o777)

@@ -66,6 +66,9 @@ struct ServiceQueueTests {
         #expect(queue.json.array?.compactMap { $0.object?["state"]?.string } == ["running", "running", "queued"])
         queue.tell(Progress(what: "Item scanned", done: 3, figures: [.init(name: "a", value: "b")]), of: urgent.operation.id)
         #expect(queue.json.array?[1].object?["progress"]?.object.flatMap { Progress($0) }?.figures == [.init(name: "a", value: "b")])
+        let shown = try #require(queue.json.array?[1].object)
+        guard case .pair(_, let line) = StatusReport.line(shown) else { throw CocoaError(.featureUnsupported) }
+        #expect(line.hasSuffix(", Item scanned: 3"), "status says how far it is: \(line)")
         queue.end(urgent.operation.id, .failed)
         #expect(queue.begin(.writing, moreUrgentThan: .whenever) == nil)
         queue.end(scanning.operation.id, .successful)

@@ -6,29 +6,25 @@ enum GetAllOperations: Command {
     static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
         let configuration = try invocation.configuration()
         let service = try ServiceClient.state(configuration)
-        let operations = service?["operations"]?.array?.compactMap(\.object) ?? []
-        // Those of a service that does not run wait for it.
-        let kept = service == nil ? try OperationFile(existingIn: configuration.stateFolder)?.all() ?? [] : []
+        let operations = try service.map { $0["operations"]?.array?.compactMap(\.object) ?? [] } ?? kept(configuration)
         if invocation.options.json {
-            let waiting = kept.map { operation in
-                var members = operation.json
-                members["state"] = "queued"
-                return JSONValue.object(members)
-            }
-            console.write(
-                .object(["service": .bool(service != nil), "operations": .array(operations.map { .object($0) } + waiting)]))
+            console.write(.object(["service": .bool(service != nil), "operations": .array(operations.map { .object($0) })]))
             return .successful
         }
         var block = KeyValueBlock("operations", service == nil ? [.pair("service", "not running")] : [])
         for operation in operations { block.lines.append(.block(Self.block(operation, isVerbose: invocation.flag("verbose")))) }
-        for operation in kept {
-            var members = operation.json
-            members["state"] = "queued"
-            block.lines.append(.block(Self.block(members, isVerbose: invocation.flag("verbose"))))
-        }
-        if operations.isEmpty, kept.isEmpty { block.add("none", "nothing runs, and nothing waits") }
+        if operations.isEmpty { block.add("none", "nothing runs, and nothing waits") }
         console.write(block)
         return .successful
+    }
+
+    /// Those of a service that does not run wait for it.
+    private static func kept(_ configuration: Configuration) throws -> [JSONObject] {
+        try (OperationFile(existingIn: configuration.stateFolder)?.all() ?? []).map { operation in
+            var members = operation.json
+            members["state"] = "queued"
+            return members
+        }
     }
 
     private static func block(_ operation: JSONObject, isVerbose: Bool) -> KeyValueBlock {

@@ -120,12 +120,12 @@ extension StatusReport {
         return [.pair("days of space left", words(outlook.space)), .pair("days of inodes left", words(outlook.inodes))]
     }
 
-    private static func line(_ operation: JSONObject) -> KeyValueBlock.Line {
+    static func line(_ operation: JSONObject) -> KeyValueBlock.Line {
         let parameters = operation["parameters"]?.object?.members.map { "\($0.name) \($0.value.string ?? "")" } ?? []
         let name = ([operation["operation"]?.string ?? ""] + parameters).joined(separator: " ")
         var text = "\(operation["state"]?.string ?? "") since \(TimeText.local(operation["since"]?.int ?? 0))"
-        if let what = operation["progress"]?.string {
-            text += ", \(what): \(operation["done"]?.int ?? 0)" + (operation["total"]?.int.map { "/\($0)" } ?? "")
+        if let progress = operation["progress"]?.object.flatMap({ Progress($0) }) {
+            text += ", \(progress.what): \(progress.done)" + (progress.total.map { "/\($0)" } ?? "")
         }
         return .pair(name, text)
     }

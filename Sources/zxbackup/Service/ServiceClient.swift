@@ -20,7 +20,7 @@ enum ServiceClient {
             command: invocation.command.name,
             parameters: Dictionary(uniqueKeysWithValues: invocation.given.map { ($0.name, $0.value) }),
             json: invocation.options.json,
-            progress: true, backupPath: realPath(invocation.backupPath(configuration)), server: configuration.serverName,
+            backupPath: realPath(invocation.backupPath(configuration)), server: configuration.serverName,
             asker: userName())
         StopRequest.install()
         var end: CommandStatus?

@@ -14,7 +14,6 @@ enum ServiceOrder: Sendable, Equatable {
         var command: String
         var parameters: [String: String]
         var json = false
-        var progress = false
         /// The client's backup path: the service may serve another one.
         var backupPath: String
         /// The server of the client's configuration, likewise.
@@ -40,7 +39,6 @@ enum ServiceOrder: Sendable, Equatable {
                 JSONObject(
                     run.parameters.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .string($0.value)) }))
             members["json"] = .bool(run.json)
-            members["progress"] = .bool(run.progress)
             members["backup_path"] = .string(run.backupPath)
             members["server"] = .string(run.server)
             members["asker"] = .string(run.asker)
@@ -76,7 +74,7 @@ enum ServiceOrder: Sendable, Equatable {
             self = .run(
                 Run(
                     command: command, parameters: values, json: members["json"]?.bool ?? false,
-                    progress: members["progress"]?.bool ?? false, backupPath: path, server: server, asker: asker))
+                    backupPath: path, server: server, asker: asker))
         case "stop": self = .stop(members["operation"]?.string)
         default: throw Malformed(reason: "the order is unknown")
         }

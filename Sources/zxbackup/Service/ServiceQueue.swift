@@ -39,6 +39,11 @@ final class ServiceQueue: Sendable {
         var running: [Running] = []
         var ended: [Ended] = []
         var isClosed = false
+
+        mutating func remember(_ operation: QueuedOperation, _ status: CommandStatus) {
+            ended.append(Ended(operation: operation, status: status, time: milliseconds()))
+            ended.removeFirst(max(0, ended.count - ServiceQueue.remembered))
+        }
     }
 
     /// More operations than this at a time are refused.
@@ -94,7 +99,8 @@ final class ServiceQueue: Sendable {
     /// The next operation of a lane, which runs from now on; nil where none waits that is more urgent than `threshold`.
     func begin(_ lane: OperationLane, moreUrgentThan threshold: OperationUrgency? = nil) -> Entry? {
         state.withLock { state in
-            guard !state.isClosed else { return nil }
+            // Asked between any two transactions: nothing waits nearly always.
+            guard !state.isClosed, !state.waiting.isEmpty else { return nil }
             let candidates = state.waiting.indices.filter { index in
                 state.waiting[index].lane == lane && threshold.map { state.waiting[index].urgency < $0 } ?? true
             }
@@ -137,8 +143,7 @@ final class ServiceQueue: Sendable {
             guard let index = state.running.firstIndex(where: { $0.entry.operation.id == id }) else { return nil }
             let running = state.running.remove(at: index)
             let isInterrupted = status == .stopped && !running.mustStop && running.entry.isKept && file != nil
-            state.ended.append(Ended(operation: running.entry.operation, status: isInterrupted ? .interrupted : status, time: milliseconds()))
-            state.ended.removeFirst(max(0, state.ended.count - Self.remembered))
+            state.remember(running.entry.operation, isInterrupted ? .interrupted : status)
             return (running.entry, isInterrupted)
         }
         guard let ended else { return }
@@ -178,7 +183,7 @@ final class ServiceQueue: Sendable {
             }
             let removed = state.waiting.filter { entry in id.map { entry.operation.id == $0 } ?? true }
             state.waiting.removeAll { entry in removed.contains { $0.operation.id == entry.operation.id } }
-            state.ended += removed.map { Ended(operation: $0.operation, status: .removed, time: milliseconds()) }
+            for entry in removed { state.remember(entry.operation, .removed) }
             return (stopping, removed)
         }
         for entry in removed {
