@@ -302,4 +302,47 @@ struct AccountScanTests {
         defer { reader.close() }
         #expect(try reader.blobBytes(before.blob) == message("Old"))
     }
+
+    @Test("What came and went to the dumpster while the log was lost is in the backup, deleted, with its content", arguments: [false, true])
+    func lostInTheDumpster(isBySmartScan: Bool) throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        let dora = try bench.server.createAccount(name: "dora@example.com", attributes: ["zimbraDumpsterEnabled": ["TRUE"]])
+        let mailbox = try bench.server.openMailbox("dora@example.com")
+        let early = try bench.server.deliver(message("early"), to: ["dora@example.com"])[0].itemID
+        try mailbox.delete([early])
+        try bench.backUp()
+        try bench.server.rollOver()
+        let lost = try bench.server.deliver(message("came and went"), to: ["dora@example.com"])[0].itemID
+        try mailbox.delete([lost])
+        try bench.server.rollOver()
+        let archived = try bench.server.redoLog.archivedFiles()
+        try FileManager.default.removeItem(atPath: try #require(archived.last).path.string)
+        _ = try bench.server.deliver(message("late"), to: ["dora@example.com"])
+        var notices: [String] = []
+        try bench.backUp { engine in
+            try engine.begin()
+            try engine.catchUp()
+            notices = engine.statistics.notices
+            if isBySmartScan { _ = try engine.smartScan(.impolite) } else { _ = try engine.scan(account: "dora@example.com") }
+            #expect(try engine.scan(account: "dora@example.com").newMetadata == 0, "it is there now")
+        }
+        #expect(notices.contains { $0.contains("gap") || $0.contains("missing") }, "\(notices)")
+
+        let reader = try StoreReader(opening: bench.backupPath)
+        defer { reader.close() }
+        let lines = try reader.history(of: .item(account: dora.id, id: lost)).lines
+        #expect(lines.count == 1)
+        let state = try #require(lines.last.flatMap { ItemState(id: lost, fields: $0.fields, blobs: $0.blobs) })
+        #expect(state.deleted && state.inDumpster && !state.presumed && state.row.subject == "came and went")
+        let scanned = try #require(try reader.state(of: .mailbox(dora.id)).flatMap { MailboxLife(accountID: dora.id, fields: $0.fields) })
+        let (notBefore, end) = (try #require(state.notBefore), TimeText.iso(try #require(scanned.scannedTime)))
+        #expect(notBefore < end, "R15: after the scan before")
+        #expect(try reader.blobBytes(try #require(state.blob).id) == message("came and went"))
+        #expect(try reader.history(of: .item(account: dora.id, id: early)).lines.isEmpty, "what went before the backup began is not its own")
+        let report = try Undelete(account: "dora@example.com", start: nil, end: .last).run(
+            from: reader, to: bench.server, stateFolder: bench.folder.path.appending("state"))
+        #expect(report.restored >= 1 && report.isComplete, "\(report)")
+        #expect(try mailbox.items().contains { $0.subject == "came and went" })
+    }
 }

@@ -35,13 +35,15 @@ struct ItemLifetime {
         alive = counting.lastIndex { !steps[$0].isDeleted }
     }
 
-    /// The last state alive; nil where there was none.
-    var lastAlive: HistoryLine? { alive.flatMap { steps[counting[$0]].line } }
-
-    /// Commit sequence of the deletion after it; nil where there is none.
-    var deletion: UInt64? {
-        guard let alive, alive + 1 < counting.count else { return nil }
-        return steps[counting[alive + 1]].sequence
+    /// The state that says what the item was when it was deleted, and the commit sequence of that deletion: its last one alive, or the
+    /// deletion itself of an item that came and went unseen. Nil where it was not deleted.
+    var beforeDeletion: (line: HistoryLine, deletion: UInt64)? {
+        guard let alive else {
+            guard let first = counting.first.map({ steps[$0] }), first.ordinal == 1, let line = first.line else { return nil }
+            return (line, first.sequence)
+        }
+        guard alive + 1 < counting.count, let line = steps[counting[alive]].line else { return nil }
+        return (line, steps[counting[alive + 1]].sequence)
     }
 
     /// The folder of the last state alive that was in another one than this.

@@ -108,12 +108,13 @@ public struct Undelete: Sendable {
         if life.isDoubtful(after: window.start, upTo: window.end) {
             return .broken(history.damage.first.map { "\($0)" } ?? "states are missing")
         }
-        guard let line = life.lastAlive, let deletion = life.deletion, deletion > window.start else { return .absent }
+        guard let (line, deletion) = life.beforeDeletion, deletion > window.start else { return .absent }
         guard var state = ItemState(id: id, fields: line.fields, blobs: line.blobs) else {
             return .broken("its state names no type")
         }
         // Before it went, an item was mostly moved to Trash: its own folder is the one before.
         if toOriginalFolders, let folder = life.lastFolder(but: FolderID.trash) { state.row.folderID = folder }
+        (state.deleted, state.inDumpster, state.notBefore) = (false, false, nil)
         state.row.flags.remove(.deleted)
         if toOriginalFolders, !state.row.type.isContainer { state.row.tags.append(try living.undeleteTag(clock())) }
         return .alive(state)

@@ -110,6 +110,17 @@ struct MailboxScan {
             last.deleted = known.deleted
             try end(last, inDumpster: true)
         }
+        // What came and went while the log was not followed is in no other place.
+        if !isFirst, request.trial == nil {
+            try picture.items(in: .dumpster, unseen(in: picture, since: life)) { row, _ in
+                try progress(statistics)
+                var last = try state(of: row, [], contents, &statistics).state
+                last.deleted = true
+                last.inDumpster = true
+                last.notBefore = life.scannedTime.map(TimeText.iso)
+                try write(last)
+            }
+        }
 
         if statistics.notReadableHere > 0 {
             statistics.tell(
@@ -181,6 +192,16 @@ struct MailboxScan {
         }
         state.doubts = doubts
         return (state, isTakenAgain)
+    }
+
+    /// Items of the dumpster that were deleted since the last scan, and that the history has never seen.
+    private func unseen(in picture: any MailboxPicture, since life: MailboxLife) throws -> [Int64] {
+        var ids: [Int64] = []
+        try picture.numbers(in: .dumpster) { id, change in
+            guard change > life.scannedChange ?? 0 else { return }
+            if try store.item(account.id, id) == nil { ids.append(id) }
+        }
+        return ids
     }
 
     private func ids(in part: MailboxPart, of picture: any MailboxPicture) throws -> Set<Int64> {
