@@ -26,6 +26,7 @@ public final class BackupEngine {
     public var settings = BackupSettings() {
         didSet {
             if settings.compressionLevel != oldValue.compressionLevel { store.setCompressionLevel(settings.compressionLevel) }
+            scanner.keepsContents = settings.keepsContents
         }
     }
 

@@ -125,7 +125,8 @@ struct ScanFaultTests {
             let before = store.lastSequence
             let account = try #require(try bench.server.accounts().first { $0.id == bench.alice.accountID })
             let life = MailboxLife(accountID: account.id, mailboxID: bench.alice.mailboxID, generation: 1)
-            var scan = MailboxScan(source: bench.server, store: store, account: account, time: 1_795_000_000_000, isFirst: false)
+            var scan = MailboxScan(
+                source: bench.server, intake: ContentIntake(store: store, keepsContents: true), account: account, time: 1_795_000_000_000, isFirst: false)
             scan.progress = { if $0.newMetadata == 2 { throw FaultySource.Failure() } }
             #expect(throws: FaultySource.Failure.self) {
                 _ = try bench.server.withMailbox(life.mailboxID) { try scan.run($0, life: life, position: nil) }

@@ -36,8 +36,8 @@ extension MailboxChange {
 
     private func fill(_ state: inout ItemState, _ fields: [ContactField], _ content: AppliedContent?) {
         state.blob = content?.blob
-        state.row.size = content?.blob.size ?? 0
-        state.row.blobDigest = content?.blob.id.description
+        state.row.size = content?.size ?? 0
+        state.row.blobDigest = content?.id.description
         if content == nil { state.row.flags.remove(.attached) } else { state.row.flags.insert(.attached) }
         state.updateMetadata { metadata in
             var map = MetadataDictionary()

@@ -48,7 +48,7 @@ extension MailboxChange {
         state.row.subject = document.filename?.string
         state.row.date = (message.receivedDate ?? time) / 1000
         state.row.size = message.size
-        state.row.blobDigest = content?.blob.id.description ?? message.digest?.string
+        state.row.blobDigest = content?.id.description ?? message.digest?.string
         state.blob = content?.blob
         state.updateMetadata { metadata in
             metadata["ct"] = document.mimeType.map { .string($0.string) }

@@ -1,16 +1,27 @@
 import BackupStore
 import RedoLog
 
-/// The content that an operation brought along, already in the backup path.
+/// The content that an operation brought along: in the backup path already, unless contents are not kept.
 public struct AppliedContent: Sendable {
-    /// The content's blob.
-    public var blob: BlobReference
+    /// SHA-256 of the content.
+    public var id: BlobID
+    /// Bytes.
+    public var size: Int64
+    /// The content's blob; nil where contents are not kept.
+    public var blob: BlobReference?
     /// What the server computes from a message's bytes; nil where the content is no message.
     public var summary: MessageSummary?
 
-    /// Content made of its parts.
+    /// Content in the backup path.
     public init(blob: BlobReference, summary: MessageSummary?) {
+        self.init(id: blob.id, size: blob.size, summary: summary)
         self.blob = blob
+    }
+
+    /// Content that was read and is not kept.
+    public init(id: BlobID, size: Int64, summary: MessageSummary?) {
+        self.id = id
+        self.size = size
         self.summary = summary
     }
 }
@@ -71,11 +82,11 @@ extension MailboxChange {
         state.row.date = (message.receivedDate ?? time) / 1000
         state.row.size = message.size
         let digest = message.digest?.string ?? ""
-        state.row.blobDigest = digest.isEmpty ? content?.blob.id.description : digest
+        state.row.blobDigest = digest.isEmpty ? content?.id.description : digest
         state.blob = content?.blob
         state.doubts.removeAll { $0.hasPrefix("content:") }
         if content == nil { state.doubts.append("content: neither the log nor the server's store had it") }
-        if let content, content.blob.id != BlobID(digest) ?? content.blob.id {
+        if let content, content.id != BlobID(digest) ?? content.id {
             state.doubts.append("content: the bytes are not those of the digest")
         }
         if let summary = content?.summary {

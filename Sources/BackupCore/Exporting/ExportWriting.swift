@@ -50,7 +50,7 @@ struct ExportContents {
     /// - Throws: `UnexportedItem`, and what `body` throws when the destination cannot be written.
     func read(_ blob: BlobReference?, _ body: (UnsafeRawBufferPointer) throws -> Void) throws -> BlobReference {
         guard let blob else {
-            throw UnexportedItem(reason: .readError, detail: "its content could not be read when it was backed up")
+            throw UnexportedItem(reason: .readError, detail: ItemState.withoutContent)
         }
         var count: Int64 = 0
         do {

@@ -22,6 +22,8 @@ public struct MailboxLife: Hashable, Sendable {
     public var purgedSequence: UInt64?
     /// When that deletion was, milliseconds since the epoch.
     public var purgedTime: Int64?
+    /// Whether contents of its items were left out because contents were not kept.
+    public var lacksContents = false
     /// Moved items and documents lose their IMAP id (`mailbox.tracking_imap`).
     public var tracksImap: Bool
     /// The mailbox row's other columns, as `getAccountInfo` shows them.
@@ -71,6 +73,7 @@ public struct MailboxLife: Hashable, Sendable {
         members["looked_at"] = lookedAt.map { .int($0) }
         members["purged_sequence"] = purgedSequence.map { .int(Int64(clamping: $0)) }
         members["purged_time"] = purgedTime.map { .int($0) }
+        if lacksContents { members["lacks_contents"] = true }
         members["comment"] = comment.map { .string($0) }
         members["version"] = version.map { .string($0) }
         if !sections.isEmpty {
@@ -94,6 +97,7 @@ public struct MailboxLife: Hashable, Sendable {
         lookedAt = fields["looked_at"]?.int
         purgedSequence = fields["purged_sequence"]?.int.flatMap { UInt64(exactly: $0) }
         purgedTime = fields["purged_time"]?.int
+        lacksContents = fields["lacks_contents"]?.bool ?? false
         comment = fields["comment"]?.string
         version = fields["version"]?.string
         for member in fields["sections"]?.object?.members ?? [] { sections[member.name] = member.value.string }

@@ -88,6 +88,10 @@ public struct ItemState: Hashable, Sendable {
         row.metadata = map.text()
     }
 
+    /// Why a state may be without the content that its row names, for a report.
+    static let withoutContent =
+        "the backup has no content of it: it could not be read when it was backed up, or contents were not kept (backupBloblessMode)"
+
     /// Every blob that the state needs.
     public var blobs: [BlobReference] { (blob.map { [$0] } ?? []) + revisions.compactMap(\.blob) }
 }

@@ -34,6 +34,12 @@ public struct BackupProperty: Sendable, Hashable {
         values: .number(1...9),
         defaultValue: "2")
 
+    /// `backupBloblessMode`: whether new contents are left out.
+    public static let bloblessMode = BackupProperty(
+        name: "backupBloblessMode",
+        purpose: "Whether contents are left out of the backup: what is kept already stays, and later scans take in the rest once it is false.",
+        values: .boolean, defaultValue: "false")
+
     /// `ZxBackup_DoSmartScanOnStartup`: whether the service begins with a smart scan.
     public static let scanOnStartup = BackupProperty(
         name: "ZxBackup_DoSmartScanOnStartup", purpose: "Whether the service begins with a doSmartScan.", values: .boolean,
@@ -99,14 +105,14 @@ public struct BackupProperty: Sendable, Hashable {
 
     /// Every property that has an effect.
     public static let all = [
-        realTimeScanner, spaceThreshold, compressionLevel, scanOnStartup, smartScanSchedule, smartScanScheduled, itemRetention,
+        realTimeScanner, spaceThreshold, compressionLevel, bloblessMode, scanOnStartup, smartScanSchedule, smartScanScheduled, itemRetention,
         accountRetention, purgeSchedule, purgeScheduled, checkSchedule, checkScheduled, directoryDump, customizations, archivePurge,
     ]
 
     /// Names that administrators know from other programs, and that have no effect here yet: refused by name, never ignored.
     public static let withoutEffect = [
-        "ZxBackup_ModuleEnabledAtStartup", "ZxBackup_DestPath", "backupNumberThreadsForItems", "backupNumberThreadsForAccounts", "backupBloblessMode",
-        "backupEnabled"
+        "ZxBackup_ModuleEnabledAtStartup", "ZxBackup_DestPath", "backupNumberThreadsForItems", "backupNumberThreadsForAccounts",
+        "backupEnabled",
     ]
 
     /// The property of that name, whatever its case; nil where there is none.
@@ -151,6 +157,8 @@ public struct BackupSettings: Sendable, Hashable {
     public var spaceThreshold: Int64 = 100 << 20
     /// 1 to 9.
     public var compressionLevel = 2
+    /// Whether contents are taken into the backup.
+    public var keepsContents = true
     /// Whether the service begins with a smart scan.
     public var scansOnStartup = true
     /// When it does one; nil = never by itself.
@@ -195,6 +203,7 @@ public struct BackupSettings: Sendable, Hashable {
         if let text = values[BackupProperty.directoryDump.name] { dumpsDirectory = text != "false" }
         if let text = values[BackupProperty.customizations.name] { archivesCustomizations = text != "false" }
         if let text = values[BackupProperty.archivePurge.name] { purgesArchives = text != "false" }
+        if let text = values[BackupProperty.bloblessMode.name] { keepsContents = text != "true" }
         if let level = number(.compressionLevel) { compressionLevel = Int(level) }
     }
 }

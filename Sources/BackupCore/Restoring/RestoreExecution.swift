@@ -185,7 +185,7 @@ final class RestoreExecution {
             if let blob = state.blob {
                 item.content = try NewItem.Content(CheckedContent(blob, store, folder: spool))
             } else if state.row.type.hasContent || !(state.row.blobDigest ?? "").isEmpty {
-                return fail(.readError, "its content could not be read when it was backed up")
+                return fail(.readError, ItemState.withoutContent)
             }
         } catch let error as StoreError where error.code == .blobDamaged {
             return fail(.broken, "\(error)")
@@ -195,7 +195,7 @@ final class RestoreExecution {
         for revision in state.revisions {
             do {
                 let content = try revision.blob.map { try NewItem.Content(CheckedContent($0, store, folder: spool)) }
-                if content == nil { report.warn("Version \(revision.row.version) of document \(id) comes without its content: it could not be read when it was backed up.") }
+                if content == nil { report.warn("Version \(revision.row.version) of document \(id) comes alone: \(ItemState.withoutContent).") }
                 item.revisions.append((revision.row, content))
             } catch {
                 report.warn("Version \(revision.row.version) of document \(id) comes without its content: \(error)")

@@ -100,8 +100,9 @@ extension RealTimeScanner {
             try commit()  // The scan may take back what it wrote.
             var life = known.life
             life.scannedLog = place
-            var scan = MailboxScan(source: source, store: store, account: entry, time: WallClock.milliseconds, isFirst: false)
+            var scan = MailboxScan(source: source, intake: intake, account: entry, time: WallClock.milliseconds, isFirst: false)
             scan.request = request
+            if intake.keepsContents, life.lacksContents { scan.request.reach = .whole }
             scan.progress = look
             let (scanned, statistics) = try scan.run(picture, life: life, position: try position())
             if request.trial != nil { return statistics }

@@ -9,14 +9,16 @@ struct ContentIntake {
     private static let summarised = 256 * 1024
 
     let store: any StoreWriting
+    /// Whether contents are kept; else they are read for what their rows need.
+    let keepsContents: Bool
 
-    /// Stages bytes that a reader hands out.
+    /// Takes in bytes that a reader hands out.
     ///
     /// - Parameter summarising: whether the content is a message.
     func take(summarising: Bool, _ read: @escaping ByteReader) throws -> AppliedContent {
         var beginning: [UInt8] = []
         var isWhole = true
-        let blob = try store.stageBlob { buffer in
+        func reading(_ buffer: UnsafeMutableRawBufferPointer) throws -> Int {
             let count = try read(buffer)
             if summarising, count > 0 {
                 let room = Self.summarised - beginning.count
@@ -25,11 +27,31 @@ struct ContentIntake {
             }
             return count
         }
-        return AppliedContent(blob: blob, summary: summarising ? MessageSummary(bytes: beginning, isWhole: isWhole) : nil)
+        var content: AppliedContent
+        if keepsContents {
+            content = AppliedContent(blob: try store.stageBlob(reading), summary: nil)
+        } else {
+            content = try measure(reading)
+        }
+        if summarising { content.summary = MessageSummary(bytes: beginning, isWhole: isWhole) }
+        return content
     }
 
-    /// Stages the content that a row names, from the server's store.
+    /// Takes in the content that a row names, from the server's store.
     func take(_ location: BlobLocation, from source: any MailSource, summarising: Bool = false) throws -> AppliedContent {
         try take(summarising: summarising, source.openBlob(location))
+    }
+
+    /// Reads a content to its end, and keeps nothing of it.
+    private func measure(_ read: (UnsafeMutableRawBufferPointer) throws -> Int) throws -> AppliedContent {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+        defer { buffer.deallocate() }
+        let digest = ServerDigest()
+        var size: Int64 = 0
+        while case let count = try read(buffer), count > 0 {
+            digest.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            size += Int64(count)
+        }
+        return AppliedContent(id: BlobID(digest.text())!, size: size, summary: nil)
     }
 }

@@ -3,7 +3,7 @@ import BackupStore
 /// The contents of one mailbox, as a scan needs them: taken from the server where the backup does not have them.
 struct ContentScan {
     let source: any MailSource
-    let store: any StoreWriting
+    let intake: ContentIntake
     let account: AccountEntry
     let mailboxID: Int64
     /// Whether a content that the backup has is compared with the server's: a row can say the same of other bytes.
@@ -46,11 +46,15 @@ struct ContentScan {
             case .missing: isTakenAgain = true
             }
         }
+        if !isTrial, !intake.keepsContents {
+            statistics.leftOutFiles += 1
+            return Found(blob: known)
+        }
         if isTrial {
             if isTakenAgain { statistics.reportDamage("\(what) of \(account.name): the backup has lost its content, the server has it") }
             return Found(blob: known)
         }
-        let blob = try ContentIntake(store: store).take(location, from: source).blob
+        let blob = try intake.take(location, from: source).blob
         statistics.newFiles += 1
         return Found(blob: blob, isTakenAgain: isTakenAgain)
     }
@@ -90,7 +94,7 @@ struct ContentScan {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
         defer { buffer.deallocate() }
         var isSame = true
-        try store.readBlob(known) { piece in
+        try intake.store.readBlob(known) { piece in
             var rest = piece[...]
             while isSame, !rest.isEmpty {
                 let count = try read(UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(rest.count)))

@@ -32,7 +32,7 @@ extension RealTimeScanner {
             generation: (mailboxes.known(account: row.accountID)?.life.generation ?? 0) + 1)
         life.scannedLog = try LogFile(source.redoLog.log).place()
         if try store.accountInfo(account.id) == nil { try record(account) }
-        var scan = MailboxScan(source: source, store: store, account: account, time: WallClock.milliseconds, isFirst: true)
+        var scan = MailboxScan(source: source, intake: intake, account: account, time: WallClock.milliseconds, isFirst: true)
         scan.progress = progress
         guard var done = try source.withMailbox(row.id, { try scan.run($0, life: life, position: try position()) }) else {
             return ScanStatistics()
@@ -122,7 +122,7 @@ extension RealTimeScanner {
         let entry = try store.accountInfo(life.accountID).flatMap { AccountEntry(id: life.accountID, fields: $0.fields) }
             ?? AccountEntry(id: life.accountID, name: life.accountID)
         try commit()  // The scan may take back what it wrote.
-        let scan = MailboxScan(source: source, store: store, account: entry, time: WallClock.milliseconds, isFirst: false)
+        let scan = MailboxScan(source: source, intake: intake, account: entry, time: WallClock.milliseconds, isFirst: false)
         let done = try source.withMailbox(life.mailboxID) { picture in
             // What the log is still to tell is left to it.
             picture.change > lastChange ? nil : try scan.run(picture, life: life, position: try position())

@@ -51,7 +51,7 @@ extension RealTimeScanner {
             digest: message.digest?.string)
         do {
             return LoggedContent(
-                content: try ContentIntake(store: store).take(location, from: source, summarising: summarising))
+                content: try intake.take(location, from: source, summarising: summarising))
         } catch let error as StoreError {
             throw error
         } catch {
@@ -77,11 +77,10 @@ extension RealTimeScanner {
     private func intake(
         _ body: Body, size: Int64, digest: LogText?, of transaction: CommittedTransaction, summarising: Bool
     ) throws -> LoggedContent {
-        let intake = ContentIntake(store: store)
         do {
             let reader = try transaction.file.openBody(body, uncompressedSize: size)
             let content = try intake.take(summarising: summarising, reader)
-            let isAnother = digest.flatMap { BlobID($0.string) }.map { $0 != content.blob.id } ?? false
+            let isAnother = digest.flatMap { BlobID($0.string) }.map { $0 != content.id } ?? false
             return LoggedContent(
                 content: content,
                 problem: isAnother ? "\(transaction.file.path) at \(body.offset): the bytes are not those of the digest" : nil)
@@ -89,7 +88,7 @@ extension RealTimeScanner {
             if error.code == .bodyDamaged, let digest, digest.string.utf8.count == 44 {
                 let plain = try intake.take(
                     summarising: summarising, transaction.file.openBody(body, uncompressedSize: nil))
-                if plain.blob.id.description == digest.string { return LoggedContent(content: plain) }
+                if plain.id.description == digest.string { return LoggedContent(content: plain) }
             }
             return LoggedContent(problem: "\(error)")
         }

@@ -25,7 +25,7 @@ struct MailboxScan {
     }
 
     let source: any MailSource
-    let store: any StoreWriting
+    let intake: ContentIntake
     let account: AccountEntry
     /// When the scan began, milliseconds since the epoch: the time of its states.
     let time: Int64
@@ -34,6 +34,8 @@ struct MailboxScan {
     var request = Request()
     /// Called for each item with the figures so far; what it throws ends the scan.
     var progress: (ScanStatistics) throws -> Void = { _ in }
+
+    private var store: any StoreWriting { intake.store }
 
     /// Scans a mailbox.
     ///
@@ -72,7 +74,8 @@ struct MailboxScan {
         let wanted = request.reach == .whole ? nil : standing.changed + standing.inTurn
         if request.reach == .changed { statistics.lookedAgain = standing.inTurn.count }
         statistics.checkedItems = wanted.map { standing.count - $0.count } ?? tags.count
-        let contents = ContentScan(source: source, store: store, account: account, mailboxID: life.mailboxID, isDeep: request.isDeep, isTrial: request.trial != nil)
+        let contents = ContentScan(
+            source: source, intake: intake, account: account, mailboxID: life.mailboxID, isDeep: request.isDeep, isTrial: request.trial != nil)
         try picture.items(in: .mailbox, wanted) { row, revisions in
             try progress(statistics)
             statistics.checkedItems += 1
@@ -128,6 +131,10 @@ struct MailboxScan {
                     + "the backup has their items without them")
         }
 
+        if statistics.leftOutFiles > 0 {
+            statistics.tell("\(statistics.leftOutFiles) contents of \(account.name) were left out: backupBloblessMode is true")
+        }
+
         if let trial = request.trial {
             trial.end(statistics)
             return (life, statistics)
@@ -135,6 +142,11 @@ struct MailboxScan {
         var life = life
         life.scannedChange = max(life.scannedChange ?? 0, picture.change)
         life.scannedTime = time
+        if statistics.leftOutFiles > 0 {
+            life.lacksContents = true
+        } else if request.reach == .whole, intake.keepsContents {
+            life.lacksContents = false
+        }
         life.lookedAt = request.reach == .whole ? nil : standing.lookedAt
         life.tracksImap = picture.row.trackingImap
         life.comment = picture.row.comment

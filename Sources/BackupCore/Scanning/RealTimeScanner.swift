@@ -20,6 +20,8 @@ final class RealTimeScanner {
     let logger: Logger
     let follower: LogFollower
     var shared: SharedBodies
+    /// Whether contents are kept.
+    var keepsContents = true
     var mailboxes: KnownMailboxes
     /// Accounts whose mailbox was created in the log and waits for a look at the server.
     var unsettled: Set<String> = []
@@ -84,6 +86,8 @@ final class RealTimeScanner {
             }
         }
     }
+
+    var intake: ContentIntake { ContentIntake(store: store, keepsContents: keepsContents) }
 
     /// The position after everything handed out so far.
     func position() throws -> String? {
@@ -201,6 +205,7 @@ final class RealTimeScanner {
             retention: known.retention)
         let logged = try content(of: transaction)
         try change.apply(transaction.start.operation, content: logged.content)
+        if let content = logged.content, content.blob == nil { change.life.lacksContents = true }
         if let problem = logged.problem {
             logger.warning("\(problem)")
             change.mark(problem, candidates: change.states.map(\.row.id))

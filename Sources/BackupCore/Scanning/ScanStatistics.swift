@@ -24,6 +24,8 @@ public struct ScanStatistics: Hashable, Sendable {
     public var newArchives = 0
     /// Contents read from the server's store.
     public var newFiles = 0
+    /// Contents that are not in the backup because contents are not kept.
+    public var leftOutFiles = 0
     /// Items found to be gone.
     public var deletedItems = 0
     /// Of these the ones that are presumed, since too many vanished at once.
@@ -60,7 +62,7 @@ public struct ScanStatistics: Hashable, Sendable {
 
     private static let figures: [WritableKeyPath<Self, Int> & Sendable] = [
         \.accounts, \.newAccounts, \.unchangedAccounts, \.skippedAccounts, \.failedAccounts, \.deletedAccounts, \.checkedItems, \.readRows, \.lookedAgain,
-        \.newMetadata, \.newArchives, \.newFiles, \.deletedItems, \.presumedDeletions, \.confirmedDeletions, \.comparedFiles, \.damagedFiles,
+        \.newMetadata, \.newArchives, \.newFiles, \.leftOutFiles, \.deletedItems, \.presumedDeletions, \.confirmedDeletions, \.comparedFiles, \.damagedFiles,
         \.skippedItems, \.notReadableHere,
     ]
 

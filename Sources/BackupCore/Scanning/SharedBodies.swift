@@ -22,7 +22,7 @@ struct SharedBodies {
     /// The list as it is in the position: computed when it changes, since every transaction carries it.
     private(set) var text = "[]"
 
-    var blobs: [BlobReference] { entries.map(\.content.blob) }
+    var blobs: [BlobReference] { entries.compactMap(\.content.blob) }
 
     mutating func add(_ content: AppliedContent, path: LogText, digest: LogText, recipients: Int) {
         var changed = entries.filter { $0.path != path }
@@ -44,11 +44,11 @@ struct SharedBodies {
 
     private var json: JSONValue {
         .array(
-            entries.map { entry in
-                .object([
+            entries.compactMap { entry in
+                guard let blob = entry.content.blob else { return nil }  // After a restart the server's store is asked.
+                return .object([
                     "path": .string(entry.path.string), "digest": .string(entry.digest.string),
-                    "blob": .string(entry.content.blob.id.description),
-                    "size": .int(entry.content.blob.size), "stored": .int(entry.content.blob.stored),
+                    "blob": .string(blob.id.description), "size": .int(blob.size), "stored": .int(blob.stored),
                     "waiting": .int(Int64(entry.waiting)),
                 ])
             })

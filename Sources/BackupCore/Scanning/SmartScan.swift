@@ -143,7 +143,7 @@ extension RealTimeScanner {
     private func reach(of row: MailboxRow, _ options: SmartScanOptions) throws -> MailboxScan.Reach? {
         let marks = try store.marks(row.accountID)
         guard let life = mailboxes.known(account: row.accountID)?.life, let scanned = life.scannedTime, !options.deep,
-            !marks.contains(where: \.asksForScan)
+            !marks.contains(where: \.asksForScan), !(life.lacksContents && intake.keepsContents)
         else { return .whole }
         // What a clock that was set back says of the last scan is not believed.
         let age = WallClock.milliseconds - scanned
