@@ -59,9 +59,30 @@ struct MendingCommandTests {
         #expect(other.status == .failed && other.text.contains("the backup has lost its content, the server has it"), "\(other)")
         #expect(place.zx("--json", "doCoherencyCheck", path, "checkZimbra", "true").text.contains("\"compared_accounts\":1"))
         #expect(place.zx("doCoherencyCheck", path, "checkZimbra", "true", "accounts", "eve@example.com").status == .failed)
-        for words in [["accounts", "bob@example.com"], ["checkZimbra", "true", "fixBackup", "true"]] {
+        for words in [
+            ["accounts", "bob@example.com", "fixBackup", "true"], ["checkZimbra", "true", "fixBackup", "true"],
+            ["checkZimbra", "true", "max_age", "3"], ["fixBackup", "true", "max_age", "3"],
+        ] {
             let refused = run(["--config", place.config, "doCoherencyCheck", path] + words)
             #expect(refused.status == .usage, "\(refused)")
         }
+    }
+
+    @Test("A check of some accounts, and one in pieces, see what is theirs")
+    func pieces() throws {
+        let place = try workplace()
+        let path = place.backup
+        let first = place.zx("doCoherencyCheck", path, "max_age", "30")
+        #expect(first.status == .successful && first.text.contains("accounts checked lately                                     0"), "\(first)")
+        let again = place.zx("--json", "doCoherencyCheck", path, "max_age", "30")
+        #expect(again.text.contains(#""due_accounts":0,"recent_accounts":2"#) && again.text.contains(#""states":0"#), "\(again)")
+        let blob = try #require(try blobs(path).first)
+        try FileManager.default.removeItem(atPath: "\(path)/items/\(blob)")
+        #expect(place.zx("doCoherencyCheck", path, "max_age", "30").status == .successful, "it was checked lately")
+        for words in [["accounts", "bob@example.com"], ["accounts", "bob@example.com", "max_age", "0"], ["max_age", "0"]] {
+            let found = run(["--config", place.config, "doCoherencyCheck", path] + words)
+            #expect(found.status == .failed && found.text.contains("damage: blobMissing"), "\(found)")
+        }
+        #expect(place.zx("doCoherencyCheck", path, "accounts", "eve@example.com").errors.contains("no account of the backup has this name"))
     }
 }

@@ -117,6 +117,8 @@ struct MailboxScan {
         if !isFirst, request.trial == nil {
             try picture.items(in: .dumpster, unseen(in: picture, since: life)) { row, _ in
                 try progress(statistics)
+                // What was deleted so long ago went with a purge, or is over all the same.
+                if let purged = life.purgedTime, (row.changeDate ?? 0) * 1000 <= purged { return }
                 var last = try state(of: row, [], contents, &statistics).state
                 last.deleted = true
                 last.inDumpster = true

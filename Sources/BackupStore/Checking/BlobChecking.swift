@@ -11,7 +11,7 @@ extension CheckRun {
     /// those recorded.
     func checkReferences() throws {
         let total = try index.use("counting blobs") { try $0.blobCount() }
-        let held = Set(try index.meta("held")?.split(separator: " ").map(String.init) ?? [])
+        let held = scope == .everything ? Set(try index.meta("held")?.split(separator: " ").map(String.init) ?? []) : []
         var last = ""
         while true {
             let page = try index.use("listing blobs") { try $0.namedBlobs(after: last, limit: Self.page) }
@@ -181,6 +181,8 @@ extension CheckRun {
     private func findOrphan(_ id: BlobID, _ name: String) throws {
         // A writer publishes blobs before the states that name them (R1).
         if try ownSays({ try $0.isUsed(id) }) == true { return }
+        // What accounts name is in no other index than the path's own.
+        if scope != .everything, own == nil { return }
         guard let status = try files.status(path.blob(id)) else { return }
         if try WriterLock.isHeld(files, path), status.modified >= Self.hourAgo { return }
         find(

@@ -144,6 +144,25 @@ public struct CheckReport: Sendable {
         if finding.severity == .damage { damages += 1 }
         if findings.count < Self.limit { findings.append(finding) }
     }
+
+    /// A check that has done nothing yet.
+    public init() {}
+
+    /// Adds what a check of another part of the same path found; the journal, which each of them reads, counts once.
+    public static func += (left: inout CheckReport, right: CheckReport) {
+        let journal = Set(left.findings.filter { $0.file.hasPrefix("journal/") })
+        for finding in right.findings where !journal.contains(finding) { left.add(finding) }
+        left.transactions = max(left.transactions, right.transactions)
+        left.lastSequence = max(left.lastSequence, right.lastSequence)
+        left.isCopy = left.isCopy || right.isCopy
+        left.isStopped = left.isStopped || right.isStopped
+        left.accounts += right.accounts
+        left.histories += right.histories
+        left.states += right.states
+        left.pendingStates += right.pendingStates
+        left.blobs += right.blobs
+        left.blobBytes += right.blobBytes
+    }
 }
 
 /// How far a check is.

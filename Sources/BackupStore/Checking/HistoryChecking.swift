@@ -215,7 +215,7 @@ extension CheckRun {
         var current: UInt64 = 0
         try recovery.journal.replay(fromSegment: 0) { record in
             if case .begin(let header) = record { current = header.sequence }
-            guard case .removal(let key) = record, current <= floor, !isCopy, try files.status(path.history(key)) != nil else { return }
+            guard case .removal(let key) = record, scope.contains(key), current <= floor, !isCopy, try files.status(path.history(key)) != nil else { return }
             // One that was begun anew has later lines only.
             var (isAnew, isBack) = (false, false)
             try histories.read(key) {

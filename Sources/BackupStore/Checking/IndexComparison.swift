@@ -42,7 +42,8 @@ extension CheckRun {
                     return
                 }
                 let comparison = IndexComparison(
-                    database: statements.database, last: last, hasMoved: sequence > last, isWhole: !hasDamagedHistories)
+                    database: statements.database, last: last, hasMoved: sequence > last, isWhole: !hasDamagedHistories, scope: scope)
+                try comparison.prepare()
                 try checkStructure(statements.database)
                 try comparison.histories { key, fault in try find(fault, key) }
                 try comparison.rest { table, what in
@@ -102,6 +103,34 @@ struct IndexComparison {
     let hasMoved: Bool
     /// Whether no history is damaged, so that all tables must be equal.
     let isWhole: Bool
+    /// Which histories `made` has.
+    let scope: CheckScope
+
+    /// Makes a list of the accounts that are compared.
+    func prepare() throws {
+        guard case .accounts(let accounts) = scope else { return }
+        try database.execute(sql: "CREATE TEMP TABLE wanted (account TEXT PRIMARY KEY) WITHOUT ROWID")
+        for account in accounts { try database.execute(sql: "INSERT INTO temp.wanted VALUES (?)", arguments: [account]) }
+    }
+
+    /// Whether a row of `main` is of an account that is compared.
+    private func isInScope(_ account: String) -> String {
+        switch scope {
+        case .everything: "1"
+        case .accounts: "\(account) IN (SELECT account FROM temp.wanted)"
+        case .rest: "0"
+        }
+    }
+
+    /// Whether an entry of `main` is compared.
+    private var entriesInScope: String {
+        let ofAccounts = "i.kind IN ('account_info', 'mailbox')"
+        return switch scope {
+        case .everything: "1"
+        case .accounts: "\(ofAccounts) AND \(isInScope("i.id"))"
+        case .rest: "NOT \(ofAccounts)"
+        }
+    }
 
     /// Whether a state of `main` is of a time that both know; what is no number is, too.
     private func isCompared(_ column: String) -> String {
@@ -120,7 +149,7 @@ struct IndexComparison {
             sql: """
                 SELECT a.account, i.id, i.seq, j.seq FROM main.items i JOIN main.accounts a ON a.number = i.account
                 LEFT JOIN made.accounts b ON b.account = a.account LEFT JOIN made.items j ON j.account = b.number AND j.id = i.id
-                WHERE \(isCompared("i.seq")) AND (j.seq IS NOT i.seq OR j.line IS NOT i.line OR j.deleted IS NOT i.deleted
+                WHERE \(isInScope("a.account")) AND \(isCompared("i.seq")) AND (j.seq IS NOT i.seq OR j.line IS NOT i.line OR j.deleted IS NOT i.deleted
                     OR j.folder IS NOT i.folder OR j.parent IS NOT i.parent OR (j.first <> 0 AND j.first IS NOT i.first)
                     OR (? AND (j.lines IS NOT i.lines OR j.checksums IS NOT i.checksums)))
                 UNION ALL
@@ -139,7 +168,7 @@ struct IndexComparison {
             database,
             sql: """
                 SELECT i.kind, i.id, i.seq, j.seq FROM main.entries i LEFT JOIN made.entries j ON j.kind = i.kind AND j.id = i.id
-                WHERE \(isCompared("i.seq")) AND (j.seq IS NOT i.seq OR j.line IS NOT i.line
+                WHERE \(entriesInScope) AND \(isCompared("i.seq")) AND (j.seq IS NOT i.seq OR j.line IS NOT i.line
                     OR (j.first <> 0 AND j.first IS NOT i.first) OR (? AND (j.lines IS NOT i.lines OR j.checksums IS NOT i.checksums)))
                 UNION ALL
                 SELECT j.kind, j.id, NULL, j.seq FROM made.entries j LEFT JOIN main.entries i ON i.kind = j.kind AND i.id = j.id
@@ -178,7 +207,7 @@ struct IndexComparison {
             """, of: "blobs", body)
         // Only indexes that readers make for themselves have rows there.
         try differences("SELECT history || seq || line FROM main.overlay", of: "overlay", body)
-        guard !hasMoved, isWhole else { return }
+        guard !hasMoved, isWhole, scope == .everything else { return }
         for (table, columns) in [("marks", "account, seq, n, mark"), ("uses", "user, blob"), ("cuts", "history, seq")] {
             let text = columns.split(separator: ",").map { "coalesce(\($0), '')" }.joined(separator: " || ' ' || ")
             for (one, other) in [("main", "made"), ("made", "main")] {

@@ -34,12 +34,17 @@ extension CheckRun {
 
     /// Names outside of `items/` and `expired/`.
     func checkNames() throws {
+        for account in try entries(path.accounts, telling: scope.includesRest) {
+            if account.isFolder {
+                if scope.contains(account.name) { try checkNames(ofAccount: account.name) }
+            } else if scope.includesRest {
+                unexpected("accounts/\(account.name)")
+            }
+        }
+        guard scope.includesRest else { return }
         for entry in try entries(path.root) {
             let isKnown = entry.isFolder ? BackupPath.folders.contains(entry.name) : entry.name == "zxbackup.json"
             if !isKnown, !entry.name.hasPrefix("map_") { unexpected(entry.name) }
-        }
-        for account in try entries(path.accounts) {
-            if account.isFolder { try checkNames(ofAccount: account.name) } else { unexpected("accounts/\(account.name)") }
         }
         for kind in DirectoryKind.allCases {
             for entry in try entries(path.root.appending(kind.rawValue)) where entry.isFolder || !isFileName(entry.name) {

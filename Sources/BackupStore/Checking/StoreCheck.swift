@@ -28,6 +28,9 @@ public struct FileStoreCheck<Files: FileSystem>: Sendable {
     /// machine's: what happens there must happen again.
     public var threads = Files.self == PosixFileSystem.self ? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) : 1
 
+    /// What is looked at.
+    public var scope = CheckScope.everything
+
     /// A check of a path.
     /// - Parameter temporaryFolder: where an index is made to compare with; `$TMPDIR` or `/tmp` where nil.
     public init(of path: FilePath, temporaryFolder: FilePath? = nil, files: Files) {
@@ -50,7 +53,7 @@ public struct FileStoreCheck<Files: FileSystem>: Sendable {
             let identity = try StoreIdentity.read(files, path)
             let folder = try PrivateIndexFolder.make(in: temporaryFolder)
             defer { PrivateIndexFolder.remove(folder) }
-            let check = try CheckRun(files, path, identity, folder, threads: threads, stop: stop, progress: progress)
+            let check = try CheckRun(files, path, identity, folder, scope: scope, threads: threads, stop: stop, progress: progress)
             defer { check.close() }
             do {
                 try check.run()
@@ -97,6 +100,7 @@ final class CheckRun<Files: FileSystem> {
     private var doubts: [(finding: CheckFinding, about: Doubted)] = []
     /// The path's own index, nil where it cannot be used.
     var own: StoreIndex?
+    let scope: CheckScope
     let threads: Int
     private let stop: () -> Bool
     private let progress: (CheckProgress) -> Void
@@ -106,13 +110,14 @@ final class CheckRun<Files: FileSystem> {
     var last: UInt64 { recovery.lastSequence }
 
     init(
-        _ files: Files, _ path: BackupPath, _ identity: StoreIdentity, _ folder: FilePath, threads: Int, stop: @escaping () -> Bool,
-        progress: @escaping (CheckProgress) -> Void
+        _ files: Files, _ path: BackupPath, _ identity: StoreIdentity, _ folder: FilePath, scope: CheckScope, threads: Int,
+        stop: @escaping () -> Bool, progress: @escaping (CheckProgress) -> Void
     ) throws {
         (self.files, self.path, self.identity, self.folder) = (files, path, identity, folder)
-        (self.threads, self.stop, self.progress) = (threads, stop, progress)
+        (self.scope, self.threads, self.stop, self.progress) = (scope, threads, stop, progress)
         histories = HistoryFiles(files: files, path: path)
         recovery = try Recovery(files, path, identity, isCopy: try StoreInstance.isCopy(files, path))
+        recovery.scope = scope
         index = try StoreIndex(private: folder.appending("index.sqlite"))
         report.isCopy = recovery.isCopy
         report.lastSequence = recovery.lastSequence
@@ -130,8 +135,10 @@ final class CheckRun<Files: FileSystem> {
         openOwnIndex()
         try compareIndex()
         try checkReferences()
-        try checkBlobFiles()
-        try checkArchives()
+        if scope.includesRest {
+            try checkBlobFiles()
+            try checkArchives()
+        }
         try checkNames()
         try checkBeyond()
         try settleDoubts()

@@ -203,13 +203,13 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
         return repair
     }
 
-    /// Hands out every key that has a history file, folder by folder.
+    /// Hands out every key of a scope that has a history file, folder by folder.
     ///
     /// - Parameters:
     ///   - unreadable: called for a folder that the system does not let read; without it that ends the walk.
     ///   - ended: called when all keys of an account were handed out.
     func forEachKey(
-        unreadable: ((FilePath, Errno) throws -> Void)? = nil, ended: (_ account: String) throws -> Void = { _ in },
+        in scope: CheckScope = .everything, unreadable: ((FilePath, Errno) throws -> Void)? = nil, ended: (_ account: String) throws -> Void = { _ in },
         _ body: (HistoryKey) throws -> Void
     ) throws {
         func list(_ folder: FilePath) throws -> [FolderEntry] {
@@ -220,7 +220,7 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
                 return []
             }
         }
-        for account in try list(path.accounts) where account.isFolder {
+        for account in try list(path.accounts) where account.isFolder && scope.contains(account.name) {
             let folder = path.account(account.name)
             for entry in try list(folder) where !entry.isFolder {
                 if entry.name == "account_info" { try body(.accountInfo(account.name)) }
@@ -237,6 +237,7 @@ struct HistoryFiles<Files: FileSystem>: Sendable {
             }
             try ended(account.name)
         }
+        guard scope.includesRest else { return }
         for kind in DirectoryKind.allCases {
             for entry in try list(path.root.appending(kind.rawValue)) where !entry.isFolder && isFileName(entry.name) {
                 try body(.directory(kind, entry.name))

@@ -24,6 +24,8 @@ struct Recovery<Files: FileSystem> {
     let isCopy: Bool
     /// After a failed sync, lines behind the checkpoint are written anew (R10).
     let rewrites: Bool
+    /// Which histories an index is made of.
+    var scope = CheckScope.everything
 
     private(set) var report = RecoveryReport()
     /// What the newest usable checkpoint proves, nil where there is none or the path is a copy.
@@ -220,10 +222,10 @@ struct Recovery<Files: FileSystem> {
                 switch record {
                 case .begin(let header):
                     current = header.sequence
-                    guard header.sequence > applied else { return }
+                    guard header.sequence > applied, header.account.map(scope.contains) ?? true else { return }
                     try index.use("applying the journal") { try $0.apply(header) }
                 case .line(let key, let bytes):
-                    guard let (line, _, tail) = HistoryCoding.decode(bytes), line.sequence > applied,
+                    guard scope.contains(key), let (line, _, tail) = HistoryCoding.decode(bytes), line.sequence > applied,
                         !cuts.contains(CutState(key: key, sequence: line.sequence))
                     else { return }
                     try index.use("applying the journal") { statements in
@@ -231,7 +233,7 @@ struct Recovery<Files: FileSystem> {
                         try statements.apply(line, checksum: tail.checksum, bytes: bytes, to: key)
                     }
                 case .removal(let key):
-                    guard current > applied else { return }
+                    guard current > applied, scope.contains(key) else { return }
                     try index.use("applying the journal") { try $0.remove(key, at: current) }
                 case .end(let sequence):
                     transactions += 1
@@ -266,7 +268,7 @@ struct Recovery<Files: FileSystem> {
             var count = 0
             // A check counts by itself.
             var census = isCopy || observer != nil ? nil : try HistoryCensus(files, path)
-            try histories.forEachKey(unreadable: observer?.unreadableFolder, ended: { try observer?.ended($0) }) { key in
+            try histories.forEachKey(in: scope, unreadable: observer?.unreadableFolder, ended: { try observer?.ended($0) }) { key in
                 var first: HistoryLine?
                 var isThere = false
                 func take(_ reading: HistoryFiles<Files>.Reading) throws {
@@ -338,7 +340,7 @@ struct Recovery<Files: FileSystem> {
     /// Takes the marks of each account's newest readable `account_stat`; what came after it is in the journal.
     private func restoreMarks(_ index: StoreIndex, unreadable: ((FilePath, Errno) throws -> Void)?) throws {
         guard try files.status(path.accounts) != nil else { return }
-        for account in try files.list(path.accounts) where account.isFolder {
+        for account in try files.list(path.accounts) where account.isFolder && scope.contains(account.name) {
             var newest: AccountStat?
             do {
                 newest = try AccountStat.newest(files, path, account.name)

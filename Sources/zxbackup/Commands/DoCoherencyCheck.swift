@@ -6,11 +6,13 @@ import SystemPackage
 enum DoCoherencyCheck: ServiceCommand {
     static func run(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
         let isCompared = invocation.flag("checkZimbra")
-        if invocation.list("accounts") != nil, !isCompared {
-            throw UsageError(
-                "doCoherencyCheck: accounts says which mailboxes checkZimbra compares; the backup path is checked whole", invocation.command)
-        }
         let writes = invocation.flag("fixBackup") || invocation["undo"] != nil
+        if writes, invocation.list("accounts") != nil {
+            throw UsageError("doCoherencyCheck: fixBackup mends the backup path whole; accounts is for a check alone", invocation.command)
+        }
+        if writes || isCompared, invocation["max_age"] != nil {
+            throw UsageError("doCoherencyCheck: max_age is for a check of the backup path alone", invocation.command)
+        }
         if isCompared, writes {
             throw UsageError("doCoherencyCheck: checkZimbra writes nothing; fixBackup and undo are a run of their own", invocation.command)
         }
@@ -46,16 +48,39 @@ enum DoCoherencyCheck: ServiceCommand {
 
     private static func check(_ invocation: Invocation, _ console: Console) throws -> CommandStatus {
         let path = FilePath(try invocation.required("backup_path"))
-        let report = try StoreCheck(of: path).run(stop: console.mustStop, progress: { show($0, console) })
-        if invocation.options.json {
-            console.write(.object(json(of: report, path)))
+        let accounts = try invocation.list("accounts").map { try ids($0, in: path) }
+        var outcome: RollingCheck.Outcome?
+        let report: CheckReport
+        if let days = invocation["max_age"].flatMap({ Int64($0) }) {
+            let check = RollingCheck(of: path, stateFolder: try invocation.configuration().stateFolder, accounts: accounts, maxAge: days)
+            outcome = try check.run(stop: console.mustStop, progress: { show($0, console) })
+            report = outcome!.report
         } else {
-            show(report, path, console)
+            var check = StoreCheck(of: path)
+            if let accounts { check.scope = .accounts(accounts) }
+            report = try check.run(stop: console.mustStop, progress: { show($0, console) })
+        }
+        if invocation.options.json {
+            var members = json(of: report, path)
+            if let outcome {
+                members["due_accounts"] = .int(Int64(outcome.left))
+                members["recent_accounts"] = .int(Int64(outcome.recent))
+            }
+            console.write(.object(members))
+        } else {
+            show(report, outcome, path, console)
         }
         return report.isDamaged ? .failed : report.isStopped ? .stopped : .successful
     }
 
-    private static func show(_ report: CheckReport, _ path: FilePath, _ console: Console) {
+    /// Accounts by id, of names and ids.
+    private static func ids(_ accounts: [String], in path: FilePath) throws -> Set<String> {
+        let reader = try StoreReader(opening: path)
+        defer { reader.close() }
+        return Set(try accounts.map { try BackedUpAccount.find($0, in: reader).entry.id })
+    }
+
+    private static func show(_ report: CheckReport, _ outcome: RollingCheck.Outcome?, _ path: FilePath, _ console: Console) {
         for severity in [CheckFinding.Severity.damage, .note] {
             for finding in report.findings where finding.severity == severity { console.write(finding.block) }
         }
@@ -69,6 +94,10 @@ enum DoCoherencyCheck: ServiceCommand {
                 .pair("transactions in the journal", "\(report.transactions)"), .pair("blobs", "\(report.blobs)"),
                 .pair("size of blobs", ByteText.of(report.blobBytes)),
             ])
+        if let outcome {
+            block.add("accounts checked lately", "\(outcome.recent)")
+            if outcome.left > 0 { block.add("accounts still due", "\(outcome.left)") }
+        }
         for (kind, count) in counts(report) { block.add("found \(kind)", "\(count)") }
         let hidden = report.counts.values.reduce(0, +) - Int64(report.findings.count)
         if hidden > 0 { block.add("findings that are not listed", "\(hidden)") }

@@ -364,7 +364,7 @@ enum CommandTable {
             "doCoherencyCheck", "Checks a backup path whole, or against the live server; mends it where that is wished.",
             [
                 .mandatory("backup_path", .path), .optional("accounts", .list, "all"), .optional("checkZimbra", .boolean, "false"),
-                .optional("fixBackup", .boolean, "false"), .optional("undo", .path), notifications,
+                .optional("fixBackup", .boolean, "false"), .optional("undo", .path), .optional("max_age", .number), notifications,
             ],
             examples: [
                 .init(
@@ -375,6 +375,9 @@ enum CommandTable {
                     command: "doCoherencyCheck /opt/zimbra/backup/ng checkZimbra true accounts john@example.com",
                     meaning: "Compares John's mailbox with its backup, items and contents, and writes nothing."),
                 .init(
+                    command: "doCoherencyCheck /opt/zimbra/backup/ng max_age 30",
+                    meaning: "Checks what was not checked for 30 days, longest ago first; stopped, it goes on there the next night."),
+                .init(
                     command: "doCoherencyCheck /opt/zimbra/backup/ng fixBackup true",
                     meaning: "Mends what it finds, and fetches from the live server what is lost and still there."),
                 .init(
@@ -382,6 +385,8 @@ enum CommandTable {
                     meaning: "Brings back what that mending moved away."),
             ],
             notes: [
+                "accounts: only their histories and contents, and the journal. With max_age (days) account by account; when each was checked is",
+                "kept in the state folder.",
                 "Without fixBackup nothing is written to the backup path. An index of the size of its own is made in $TMPDIR meanwhile.",
                 "fixBackup writes damaged histories anew of what is left of them, in the journal, too; what is damaged or superfluous moves to",
                 "quarantine/, with a manifest. Accounts that lost something are scanned. What cannot be mended is listed.",
