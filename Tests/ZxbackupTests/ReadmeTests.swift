@@ -2,6 +2,7 @@ import BackupCore
 import BackupStore
 import Foundation
 import SandboxServer
+import ServerTestbed
 import SystemPackage
 import Testing
 
@@ -22,9 +23,11 @@ struct ReadmeTests {
     }
 
     /// The commands of all blocks that run, in their order.
-    private static var steps: [Step] {
+    private static var steps: [Step] { steps(after: "<!-- ReadmeTests runs this -->") }
+
+    private static func steps(after mark: String) -> [Step] {
         var steps: [Step] = []
-        for part in readme.components(separatedBy: "<!-- ReadmeTests runs this -->\n```\n").dropFirst() {
+        for part in readme.components(separatedBy: mark + "\n```\n").dropFirst() {
             var heredoc = false
             for line in (part.components(separatedBy: "\n```\n").first ?? "").components(separatedBy: "\n") {
                 if line.hasPrefix("$ ") {
@@ -64,6 +67,46 @@ struct ReadmeTests {
                     "\(step.command) does not print:\n\(line)\nbut:\n\(shell.transcript)")
             }
         }
+    }
+
+    @Test(
+        "An administrator's part runs on a live server's own data as it is written",
+        .enabled(if: Testbed.isAvailable, "MariaDB and OpenLDAP are not installed"), .timeLimit(.minutes(10)))
+    func administration() throws {
+        let testbed = try Testbed()
+        defer { testbed.remove() }
+        let fixtures = FilePath(#filePath).removingLastComponent().removingLastComponent().appending("BackupCoreTests/Fixtures")
+        try testbed.load(dataset: fixtures.appending("small"))
+        let folder = FilePath(FileManager.default.temporaryDirectory.appendingPathComponent("zxadmin-\(UUID().uuidString)").path)
+        try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder.string) }
+        let others = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+        let config = folder.appending("zxbackup.yaml").string
+        let shell = try Shell(
+            in: folder.string,
+            environment: ["PATH": BuiltProgram.url.deletingLastPathComponent().path + ":" + others, "ZXBACKUP_CONFIG": config])
+        // The testbed's places for those of a host.
+        let places = [
+            ("/etc/zxbackup.yaml", config), ("{kind: zimbra}", "{kind: zimbra, path: \(testbed.home)}"),
+            ("/backup/zimbra", folder.appending("backup").string), ("/var/lib/zxbackup", folder.appending("state").string),
+        ]
+        let steps = Self.steps(after: "<!-- ReadmeTests runs this on a testbed -->")
+        #expect(steps.count > 20)
+        for step in steps {
+            let command = places.reduce(step.command) { $0.replacingOccurrences(of: $1.0, with: $1.1) }
+            let result = try shell.run(command)
+            // A warning of these two is an answer: the testbed's backup path is on the disk of its mail.
+            let isAnswer = ["zxbackup doctor", "zxbackup status"].contains(command) && result.status == 1
+            #expect(result.status == 0 || isAnswer, "\(command): \(result.output)")
+            if command.hasSuffix("serve &") { try waitForSocket(folder.appending("state/serve.sock")) }
+        }
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.appending("out").string)
+        #expect(names.contains { $0.hasSuffix(".tgz") })
+    }
+
+    private func waitForSocket(_ path: FilePath) throws {
+        for _ in 0..<3000 where !FileManager.default.fileExists(atPath: path.string) { usleep(20_000) }
+        #expect(FileManager.default.fileExists(atPath: path.string), "the service has begun")
     }
 
     /// Waits until a service in the background has committed what the server's mailboxes have lived through.
