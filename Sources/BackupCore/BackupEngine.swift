@@ -1,3 +1,8 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 import BackupStore
 import Logging
 import RedoLog
@@ -27,6 +32,7 @@ public final class BackupEngine {
         didSet {
             if settings.compressionLevel != oldValue.compressionLevel { store.setCompressionLevel(settings.compressionLevel) }
             scanner.keepsContents = settings.keepsContents
+            if settings.contentThreads != oldValue.contentThreads { scanner.ahead = ahead(isPolite: false) }
         }
     }
 
@@ -57,6 +63,14 @@ public final class BackupEngine {
         self.store = store
         self.logger = logger
         scanner = try RealTimeScanner(source: source, store: store, logger: logger, directoryInterval: directoryInterval)
+        scanner.ahead = ahead(isPolite: false)
+    }
+
+    /// Threads that take contents in, as many as the settings say.
+    func ahead(isPolite: Bool) -> ContentsAhead? {
+        guard store.stagesOnThreads else { return nil }
+        let threads = settings.contentThreads > 0 ? settings.contentThreads : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        return ContentsAhead(threads: threads, isPolite: isPolite)
     }
 
     /// The backup path.
@@ -98,8 +112,10 @@ public final class BackupEngine {
         var total = ScanStatistics()
         let accounts = try source.accounts()
         try scanner.recordDirectory(.allButKnownAccounts)
-        for row in try source.mailboxes() where scanner.isNew(row) {
-            if try scanner.isSwitchedOff(row) { continue }
+        let rows = try source.mailboxes().filter { try scanner.isNew($0) && !scanner.isSwitchedOff($0) }
+        defer { scanner.endAhead() }
+        for (place, row) in rows.enumerated() {
+            scanner.upcoming = place + 1 < rows.count ? rows[place + 1] : nil
             let account = accounts.first { $0.id == row.accountID }
                 ?? AccountEntry(id: row.accountID, name: row.comment ?? row.accountID)
             let statistics = try scanner.scanOrRefuse(row, account: account)

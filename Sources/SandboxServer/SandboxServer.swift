@@ -56,6 +56,8 @@ public final class SandboxServer: @unchecked Sendable {
     private var countersGoOn = false
     private var volumes: [Int64: Volume] = [:]
     private var messageVolume: BlobVolume?
+    /// Volumes as readers know them; asked for again where a content is not there.
+    let volumesOfReaders = Mutex<[Int64: Volume]>([:])
     private var dumpsters: [String: Bool] = [:]
     /// Filled and emptied with the database at hand, read without.
     private let known = Mutex(KnownEntries())

@@ -198,7 +198,7 @@ struct PropertyCommandTests {
         arguments: [
             (["backupCompresionLevel", "3"], "unknown property 'backupCompresionLevel'; did you mean backupCompressionLevel?"),
             (["x", "3"], "unknown property 'x'. getProperty lists them"),
-            (["backupnumberthreadsforitems", "2"], "property backupNumberThreadsForItems is not available yet"),
+            (["backupnumberthreadsforaccounts", "2"], "property backupNumberThreadsForAccounts is not available yet"),
             (["backupCompressionLevel", "10"], "a number from 1 to 9 is expected"),
             (["backupCompressionLevel", "high"], "a whole number is expected"),
             (["ZxBackup_RealTimeScanner", "yes"], "true or false is expected"),

@@ -34,6 +34,12 @@ public struct BackupProperty: Sendable, Hashable {
         values: .number(1...9),
         defaultValue: "2")
 
+    /// `backupNumberThreadsForItems`: how many threads take contents in.
+    public static let contentThreads = BackupProperty(
+        name: "backupNumberThreadsForItems",
+        purpose: "How many threads of a scan read and compress contents; 0 = as many as there are processors.", values: .number(0...64),
+        defaultValue: "0")
+
     /// `backupBloblessMode`: whether new contents are left out.
     public static let bloblessMode = BackupProperty(
         name: "backupBloblessMode",
@@ -105,13 +111,13 @@ public struct BackupProperty: Sendable, Hashable {
 
     /// Every property that has an effect.
     public static let all = [
-        realTimeScanner, spaceThreshold, compressionLevel, bloblessMode, scanOnStartup, smartScanSchedule, smartScanScheduled, itemRetention,
+        realTimeScanner, spaceThreshold, compressionLevel, bloblessMode, contentThreads, scanOnStartup, smartScanSchedule, smartScanScheduled, itemRetention,
         accountRetention, purgeSchedule, purgeScheduled, checkSchedule, checkScheduled, directoryDump, customizations, archivePurge,
     ]
 
     /// Names that administrators know from other programs, and that have no effect here yet: refused by name, never ignored.
     public static let withoutEffect = [
-        "ZxBackup_ModuleEnabledAtStartup", "ZxBackup_DestPath", "backupNumberThreadsForItems", "backupNumberThreadsForAccounts",
+        "ZxBackup_ModuleEnabledAtStartup", "ZxBackup_DestPath", "backupNumberThreadsForAccounts",
         "backupEnabled",
     ]
 
@@ -159,6 +165,8 @@ public struct BackupSettings: Sendable, Hashable {
     public var compressionLevel = 2
     /// Whether contents are taken into the backup.
     public var keepsContents = true
+    /// Threads of a scan that take contents in; 0 = as many as there are processors.
+    public var contentThreads = 0
     /// Whether the service begins with a smart scan.
     public var scansOnStartup = true
     /// When it does one; nil = never by itself.
@@ -204,6 +212,7 @@ public struct BackupSettings: Sendable, Hashable {
         if let text = values[BackupProperty.customizations.name] { archivesCustomizations = text != "false" }
         if let text = values[BackupProperty.archivePurge.name] { purgesArchives = text != "false" }
         if let text = values[BackupProperty.bloblessMode.name] { keepsContents = text != "true" }
+        if let threads = number(.contentThreads) { contentThreads = Int(threads) }
         if let level = number(.compressionLevel) { compressionLevel = Int(level) }
     }
 }

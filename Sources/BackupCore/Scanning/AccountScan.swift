@@ -104,6 +104,7 @@ extension RealTimeScanner {
             scan.request = request
             if intake.keepsContents, life.lacksContents { scan.request.reach = .whole }
             scan.progress = look
+            scan.ahead = ahead
             let (scanned, statistics) = try scan.run(picture, life: life, position: try position())
             if request.trial != nil { return statistics }
             mailboxes.adopt(scanned, lastChange: max(known.lastChange, scanned.scannedChange ?? 0))

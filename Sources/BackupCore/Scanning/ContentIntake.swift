@@ -4,7 +4,7 @@ import RedoLog
 /// Brings contents into the backup path: from the log's bodies, and from the server's store where the log has none.
 ///
 /// A body is streamed; of a message the beginning is kept for a moment to compute what the server computes from it.
-struct ContentIntake {
+struct ContentIntake: Sendable {
     /// How much of a message is looked at for its row's derived columns.
     private static let summarised = 256 * 1024
 
@@ -40,6 +40,11 @@ struct ContentIntake {
     /// Takes in the content that a row names, from the server's store.
     func take(_ location: BlobLocation, from source: any MailSource, summarising: Bool = false) throws -> AppliedContent {
         try take(summarising: summarising, source.openBlob(location))
+    }
+
+    /// Stages the content that a row names, from the server's store.
+    func stage(_ location: BlobLocation, from source: any MailSource) throws -> BlobReference {
+        try store.stageBlob(source.openBlob(location))
     }
 
     /// Reads a content to its end, and keeps nothing of it.

@@ -4,6 +4,8 @@ import BackupStore
 struct ContentScan {
     let source: any MailSource
     let intake: ContentIntake
+    /// Where contents are taken in ahead; nil = each when it is needed.
+    let ahead: ContentsAhead?
     let account: AccountEntry
     let mailboxID: Int64
     /// Whether a content that the backup has is compared with the server's: a row can say the same of other bytes.
@@ -23,15 +25,14 @@ struct ContentScan {
     ///
     /// - Parameters:
     ///   - known: what the backup has under the row's digest.
+    ///   - ahead: the content, where it was begun to be taken in (``begin(_:known:)``).
     ///   - what: "item 257", for a problem.
     /// - Throws: the server's error where it cannot be read and the backup does not have it, `StoreError` of the backup path.
     func find(
-        _ row: ItemRow, known: BlobReference?, _ what: String, _ statistics: inout ScanStatistics
+        _ row: ItemRow, known: BlobReference?, ahead: ContentsAhead.Content? = nil, _ what: String, _ statistics: inout ScanStatistics
     ) throws -> Found {
         guard let digest = row.blobDigest, !digest.isEmpty else { return Found() }
-        let location = BlobLocation(
-            mailboxID: mailboxID, itemID: row.id, modContent: row.modContent, locator: row.locator, size: row.size,
-            digest: digest)
+        let location = BlobLocation(row, in: mailboxID)
         var isTakenAgain = false
         // Where the log's body was damaged, the content is not the one that the row names.
         if let known, known.id == BlobID(digest) ?? known.id {
@@ -54,9 +55,18 @@ struct ContentScan {
             if isTakenAgain { statistics.reportDamage("\(what) of \(account.name): the backup has lost its content, the server has it") }
             return Found(blob: known)
         }
-        let blob = try intake.take(location, from: source).blob
+        var blob = try ahead?.wait().get()
+        // What an error of the backup path dropped meanwhile is taken again.
+        if let staged = blob, try !intake.store.isStaged(staged) { blob = nil }
+        let taken = try blob ?? intake.stage(location, from: source)
         statistics.newFiles += 1
-        return Found(blob: blob, isTakenAgain: isTakenAgain)
+        return Found(blob: taken, isTakenAgain: isTakenAgain)
+    }
+
+    /// Begins to take in the content that a row names, where the scan will certainly need it; nil where it may not.
+    func begin(_ row: ItemRow, known: BlobReference?) -> ContentsAhead.Content? {
+        guard let ahead, known == nil, !isTrial, intake.keepsContents, !(row.blobDigest ?? "").isEmpty else { return nil }
+        return ahead.take(BlobLocation(row, in: mailboxID), intake, from: source)
     }
 
     private enum Comparison {

@@ -34,6 +34,10 @@ extension RealTimeScanner {
         if try store.accountInfo(account.id) == nil { try record(account) }
         var scan = MailboxScan(source: source, intake: intake, account: account, time: WallClock.milliseconds, isFirst: true)
         scan.progress = progress
+        scan.ahead = ahead
+        if let ahead, let upcoming, keepsContents, isNew(upcoming) {
+            scan.beforeEnd = { [intake, source] in ahead.prime(upcoming.id, intake, from: source) }
+        }
         guard var done = try source.withMailbox(row.id, { try scan.run($0, life: life, position: try position()) }) else {
             return ScanStatistics()
         }

@@ -26,12 +26,16 @@ struct MailboxScan {
 
     let source: any MailSource
     let intake: ContentIntake
+    /// Where contents are taken in ahead; nil = each when it is needed.
+    var ahead: ContentsAhead?
     let account: AccountEntry
     /// When the scan began, milliseconds since the epoch: the time of its states.
     let time: Int64
     /// Whether the life has never been scanned. A later scan finds nothing else uncommitted.
     let isFirst: Bool
     var request = Request()
+    /// Called when all states are written, and not yet committed.
+    var beforeEnd: () -> Void = {}
     /// Called for each item with the figures so far; what it throws ends the scan.
     var progress: (ScanStatistics) throws -> Void = { _ in }
 
@@ -70,19 +74,28 @@ struct MailboxScan {
             try transaction?.write(state.newState(account: account.id))
         }
 
-        for state in tags.map(ItemState.init(tag:)) where try differs(state, life) { try write(state) }
+        for state in tags.map(ItemState.init(tag:)) where try differs(state, from: current(state.row.id), life) { try write(state) }
         let wanted = request.reach == .whole ? nil : standing.changed + standing.inTurn
         if request.reach == .changed { statistics.lookedAgain = standing.inTurn.count }
         statistics.checkedItems = wanted.map { standing.count - $0.count } ?? tags.count
         let contents = ContentScan(
-            source: source, intake: intake, account: account, mailboxID: life.mailboxID, isDeep: request.isDeep, isTrial: request.trial != nil)
-        try picture.items(in: .mailbox, wanted) { row, revisions in
+            source: source, intake: intake, ahead: ahead, account: account, mailboxID: life.mailboxID, isDeep: request.isDeep, isTrial: request.trial != nil)
+        var rows = RowsAhead(store: store)
+        defer { rows.drop() }
+        func finish(_ one: RowsAhead.One) throws {
             try progress(statistics)
+            let found = try state(of: one, contents, &statistics)
+            if found.isTakenAgain || differs(found.state, from: one.before, life) { try write(found.state) }
+        }
+        try picture.items(in: .mailbox, wanted) { row, revisions in
             statistics.checkedItems += 1
             statistics.readRows += 1
-            let found = try state(of: row, revisions, contents, &statistics)
-            if try found.isTakenAgain || differs(found.state, life) { try write(found.state) }
+            let before = try current(row.id)
+            let content = contents.begin(row, known: known(row, before))
+            rows.append(.init(row: row, revisions: revisions, before: before, content: content))
+            while let one = rows.next(isLast: false) { try finish(one) }
         }
+        while let one = rows.next(isLast: true) { try finish(one) }
 
         let isMuch =
             standing.vanished.count > Self.manyItems && Double(standing.vanished.count) > Double(standing.alive) * Self.largeShare
@@ -108,7 +121,7 @@ struct MailboxScan {
         // The dumpster has an item's last row, which the log may have lost.
         try picture.items(in: .dumpster, ended.filter { dumpster.contains($0) }) { row, _ in
             guard let known = try store.item(account.id, row.id).flatMap(ItemState.init(indexed:)) else { return }
-            var last = try state(of: row, [], contents, &statistics).state
+            var last = try state(of: .init(row: row, revisions: [], before: current(row.id)), contents, &statistics).state
             last.revisions = known.revisions
             last.deleted = known.deleted
             try end(last, inDumpster: true)
@@ -119,7 +132,7 @@ struct MailboxScan {
                 try progress(statistics)
                 // What was deleted so long ago went with a purge, or is over all the same.
                 if let purged = life.purgedTime, (row.changeDate ?? 0) * 1000 <= purged { return }
-                var last = try state(of: row, [], contents, &statistics).state
+                var last = try state(of: .init(row: row, revisions: [], before: current(row.id)), contents, &statistics).state
                 last.deleted = true
                 last.inDumpster = true
                 last.notBefore = life.scannedTime.map(TimeText.iso)
@@ -154,6 +167,7 @@ struct MailboxScan {
         life.comment = picture.row.comment
         life.version = picture.row.version
         life.sections = Dictionary(try picture.sections().map { ($0.name, $0.text) }, uniquingKeysWith: { $1 })
+        beforeEnd()
         var marks: [Mark] = []
         if statistics.skippedItems > 0 { marks.append(ScanMark.unreadable.mark(statistics.skippedItems, time)) }
         let presumed = (isPresumed ? standing.vanished.count : 0) + (request.confirmsDeletions ? 0 : standing.presumed.count)
@@ -164,15 +178,17 @@ struct MailboxScan {
 
     /// The state of a row, with its content and those of its former versions; one that cannot be read is told of.
     private func state(
-        of row: ItemRow, _ revisions: [RevisionRow], _ contents: ContentScan, _ statistics: inout ScanStatistics
+        of one: RowsAhead.One, _ contents: ContentScan, _ statistics: inout ScanStatistics
     ) throws -> (state: ItemState, isTakenAgain: Bool) {
-        let before = try current(row.id)?.state
+        let (row, revisions, before) = (one.row, one.revisions, one.before?.state)
         var state = ItemState(row: row)
         var isTakenAgain = false
 
-        func content(_ row: ItemRow, _ known: BlobReference?, _ what: String, _ doubt: (any Error) -> Void) throws -> BlobReference? {
+        func content(
+            _ row: ItemRow, _ known: BlobReference?, _ ahead: ContentsAhead.Content?, _ what: String, _ doubt: (any Error) -> Void
+        ) throws -> BlobReference? {
             do {
-                let found = try contents.find(row, known: known, what, &statistics)
+                let found = try contents.find(row, known: known, ahead: ahead, what, &statistics)
                 if found.isTakenAgain { isTakenAgain = true }
                 return found.blob
             } catch let error as CoreError where error.code == .notReadableHere {
@@ -185,9 +201,8 @@ struct MailboxScan {
             }
         }
 
-        let known = before?.row.blobDigest == row.blobDigest ? before?.blob : nil
         var doubts: [String] = []
-        state.blob = try content(row, known, "item \(row.id)") { doubts.append("content: \($0)") }
+        state.blob = try content(row, known(row, one.before), one.content, "item \(row.id)") { doubts.append("content: \($0)") }
         for revision in revisions {
             let known = before?.revisions.first { $0.row == revision }
             if let known, !request.isDeep, known.blob != nil || revision.blobDigest == nil {
@@ -199,7 +214,7 @@ struct MailboxScan {
             version.locator = revision.locator
             version.size = revision.size
             version.blobDigest = revision.blobDigest
-            let blob = try content(version, known?.blob, "version \(revision.version) of document \(row.id)") {
+            let blob = try content(version, known?.blob, nil, "version \(revision.version) of document \(row.id)") {
                 doubts.append("content of version \(revision.version): \($0)")
             }
             state.revisions.append(.init(row: revision, blob: blob))
@@ -218,6 +233,11 @@ struct MailboxScan {
         return ids
     }
 
+    /// What the backup has under the row's digest.
+    private func known(_ row: ItemRow, _ before: RowsAhead.Before?) -> BlobReference? {
+        before?.state.row.blobDigest == row.blobDigest ? before?.state.blob : nil
+    }
+
     private func ids(in part: MailboxPart, of picture: any MailboxPicture) throws -> Set<Int64> {
         var ids: Set<Int64> = []
         try picture.numbers(in: part) { id, _ in ids.insert(id) }
@@ -225,17 +245,17 @@ struct MailboxScan {
     }
 
     /// The item as the history has it alive.
-    private func current(_ id: Int64) throws -> (state: ItemState, generation: Int64)? {
+    private func current(_ id: Int64) throws -> RowsAhead.Before? {
         guard let indexed = try store.item(account.id, id), let state = ItemState(indexed: indexed), !state.deleted else {
             return nil
         }
-        return (state, indexed.generation)
+        return RowsAhead.Before(state: state, generation: indexed.generation)
     }
 
     /// Whether the server's row says something that the history of this life does not: counters and places that bear no change
     /// number (formats/zimbra-datastore.md, "What changes a row without a new mod_metadata") are no difference.
-    private func differs(_ new: ItemState, _ life: MailboxLife) throws -> Bool {
-        guard let old = try current(new.row.id), old.generation == life.generation else { return true }
+    private func differs(_ new: ItemState, from old: RowsAhead.Before?, _ life: MailboxLife) -> Bool {
+        guard let old, old.generation == life.generation else { return true }
         return new.comparable != old.state.comparable
     }
 }

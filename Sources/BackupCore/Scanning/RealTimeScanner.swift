@@ -22,6 +22,10 @@ final class RealTimeScanner {
     var shared: SharedBodies
     /// Whether contents are kept.
     var keepsContents = true
+    /// Where scans take contents in ahead; nil = each when it is needed.
+    var ahead: ContentsAhead?
+    /// The mailbox whose scan is the next.
+    var upcoming: MailboxRow?
     var mailboxes: KnownMailboxes
     /// Accounts whose mailbox was created in the log and waits for a look at the server.
     var unsettled: Set<String> = []

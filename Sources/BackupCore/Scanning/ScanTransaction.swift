@@ -54,8 +54,9 @@ final class ScanTransaction {
         hasEnded = true
     }
 
-    /// Takes back what was not ended.
+    /// Takes back what was not ended, and lets go of the contents that it alone named.
     func takeBack() {
+        if !hasEnded { for state in pending { state.blobs.forEach(store.unstage) } }
         // Where that fails too, the writer refuses to go on until it was done.
         if !hasEnded, !isFirst { try? store.rollback() }
     }

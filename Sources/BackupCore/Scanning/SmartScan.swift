@@ -45,7 +45,11 @@ extension BackupEngine {
         progress: @escaping (SmartScanProgress) -> Void = { _ in }
     ) throws -> ScanStatistics {
         let politeness = options.yields ? Politeness() : nil
-        defer { politeness?.end() }
+        scanner.ahead = ahead(isPolite: options.yields)
+        defer {
+            politeness?.end()
+            scanner.ahead = ahead(isPolite: false)
+        }
         do {
             return try scanner.smartScan(options, between: { try atSafePoint(self) }) { [self] done in
                 if stop() {
@@ -91,8 +95,11 @@ extension RealTimeScanner {
 
         let entries = Dictionary(accounts.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         progress.total = rows.count
-        for row in rows.sorted(by: { (lastScan($0), $0.id) < (lastScan($1), $1.id) }) {
+        let inTurn = rows.sorted { (lastScan($0), $0.id) < (lastScan($1), $1.id) }
+        defer { endAhead() }
+        for (place, row) in inTurn.enumerated() {
             try look(progress)
+            upcoming = try place + 1 < inTurn.count && !isSwitchedOff(inTurn[place + 1]) ? inTurn[place + 1] : nil
             if try isSwitchedOff(row) {
                 progress.statistics.skippedAccounts += 1
                 progress.done += 1
@@ -149,6 +156,12 @@ extension RealTimeScanner {
         let age = WallClock.milliseconds - scanned
         let isTrusted = try marks.isEmpty && (0..<Self.longestTrust).contains(age) && source.lastChange(of: row) == life.scannedChange
         return isTrusted && !isUntold(row) ? nil : .changed
+    }
+
+    /// Lets go of contents that were taken in ahead and not asked for.
+    func endAhead() {
+        upcoming = nil
+        ahead?.letGo(in: store)
     }
 
     private func lastScan(_ row: MailboxRow) -> Int64 { mailboxes.known(account: row.accountID)?.life.scannedTime ?? 0 }

@@ -44,6 +44,10 @@ extension OpenFile {
     /// - Returns: the length of the uncompressed bytes.
     /// - Throws: `BlobDamage`; what reading and `body` throw.
     func readBlob(_ id: BlobID, limit: Int64 = .max, _ body: (UnsafeRawBufferPointer) throws -> Void) throws -> Int64 {
+        if let small = try readSmallBlob(id, limit: limit) {
+            try small.withUnsafeBytes(body)
+            return Int64(small.count)
+        }
         var digest = Digest()
         var length: Int64 = 0
         try decompress {
@@ -56,6 +60,27 @@ extension OpenFile {
         }
         guard digest.finish() == id else { throw BlobDamage(offset: 0, reason: "the digest differs") }
         return length
+    }
+
+    /// The content of a blob that fits into memory; nil where it is large, or is not the blob of its name: then it is read piece by
+    /// piece, which says what is wrong with it.
+    private func readSmallBlob(_ id: BlobID, limit: Int64) throws -> [UInt8]? {
+        let stored = try size()
+        // A header and a trailer of gzip have 18 bytes; the last four say how long the content is (RFC 1952).
+        guard stored > 18, stored <= Int64(BlobWorkbench.pieceSize) else { return nil }
+        let input = try [UInt8](unsafeUninitializedCapacity: Int(stored)) { buffer, count in
+            count = try readFully(into: UnsafeMutableRawBufferPointer(buffer), at: 0)
+        }
+        guard input.count == Int(stored) else { return nil }
+        let length = input.suffix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
+        guard length <= BlobWorkbench.pieceSize, length <= limit else { return nil }
+        let decompressor = WholeDecompressor()
+        let content = [UInt8](unsafeUninitializedCapacity: max(length, 1)) { buffer, count in
+            let whole = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<length])
+            count = input.withUnsafeBytes { decompressor.run($0, into: whole) } ?? 0
+        }
+        guard content.count == length, content.withUnsafeBytes({ BlobID(of: $0) }) == id else { return nil }
+        return content
     }
 
     /// Hands out what the gzip member within the gzip member in this file holds.

@@ -1,3 +1,4 @@
+import CLibdeflate
 import CShims
 import CZlib
 
@@ -126,5 +127,22 @@ final class Decompressor {
             if result == Z_STREAM_END { return stream.pointee.avail_in == 0 ? .ended : nil }
             if stream.pointee.avail_out > 0 { return .needsInput }
         }
+    }
+}
+
+/// Reads gzip members that fit into memory, by libdeflate: some three times as fast as zlib, and as strict.
+final class WholeDecompressor {
+    private let state = libdeflate_alloc_decompressor()!
+
+    deinit { libdeflate_free_decompressor(state) }
+
+    /// Decompresses a member.
+    ///
+    /// - Returns: how many bytes of `output` it filled; nil where `input` is not one gzip member and nothing else, or `output` is too short.
+    func run(_ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Int? {
+        guard let bytes = input.baseAddress else { return nil }
+        var (read, written) = (0, 0)
+        let result = libdeflate_gzip_decompress_ex(state, bytes, input.count, output.baseAddress, output.count, &read, &written)
+        return result == LIBDEFLATE_SUCCESS && read == input.count ? written : nil
     }
 }

@@ -38,11 +38,24 @@ extension FileStoreWriter {
     /// R5: histories and index follow the commit. Histories first, so that no reader's index names a line that is not there.
     private func materialise(_ durable: JournalGroup, _ segment: SegmentWriter<Files>) throws {
         if group.isHeld {
+            // The lines of one history stay in their order.
+            var places: [HistoryKey: Int] = [:]
+            var lines: [(key: HistoryKey, ranges: [Range<Int>])] = []
+            var start = 0
+            for (key, end) in group.lines {
+                if let place = places[key] {
+                    lines[place].ranges.append(start..<end)
+                } else {
+                    places[key] = lines.count
+                    lines.append((key, [start..<end]))
+                }
+                start = end
+            }
             try group.bytes.withUnsafeBytes { bytes in
-                var start = 0
-                for (key, end) in group.lines {
-                    try histories.append(UnsafeRawBufferPointer(rebasing: bytes[start..<end]), to: key)
-                    start = end
+                try files.manyAtOnce(lines.count) { [lines] place in
+                    for range in lines[place].ranges {
+                        try histories.append(UnsafeRawBufferPointer(rebasing: bytes[range]), to: lines[place].key)
+                    }
                 }
             }
         } else {

@@ -21,8 +21,21 @@ extension FileStoreWriter {
         return try describingErrors("writing a blob", path.blobs.string) { try blobs.stage(bytes) { id in try recordedBlob(id) } }
     }
 
+    /// A simulated file system is asked by one thread: what happens there must happen again.
+    public var stagesOnThreads: Bool { Files.self == PosixFileSystem.self }
+
+    /// Whether a blob is still staged: an error may have dropped it. Reopens first where an error asks for that.
+    public func isStaged(_ blob: BlobReference) throws -> Bool {
+        try readyToStage()
+        return blobs.isPinned(blob.id)
+    }
+
+    /// Takes the staging of a blob back which no state will name.
+    public func unstage(_ blob: BlobReference) { blobs.unstage(blob.id) }
+
     /// Reopening drops what is staged, so it comes first.
     private func readyToStage() throws {
+        guard asksForReopening.load(ordering: .sequentiallyConsistent) else { return }
         try working("writing a blob") { if mustReopen != nil { try makeReady() } }
     }
 

@@ -1,3 +1,4 @@
+import Synchronization
 import SystemPackage
 
 /// The one writer of a backup path, on the machine's file system.
@@ -35,7 +36,11 @@ public final class FileStoreWriter<Files: FileSystem>: StoreWriting, @unchecked 
     /// What the last checkpoint noted of them.
     var notedMinutes: Int64 = 0
     /// Histories or index lag behind the journal, or the segment was abandoned: the next append reopens from disk.
-    var mustReopen: Reopening?
+    var mustReopen: Reopening? {
+        didSet { asksForReopening.store(mustReopen != nil, ordering: .sequentiallyConsistent) }
+    }
+    /// The same for threads that stage blobs: a commit holds the lock for long.
+    let asksForReopening = Atomic<Bool>(false)
     var indexStatus: FileStatus?
 
     /// What opening found and did.

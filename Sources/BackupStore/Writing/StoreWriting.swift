@@ -36,6 +36,12 @@ public protocol StoreWriting: StoreReading {
     /// - Parameter source: fills the buffer and returns the count, 0 at the end.
     /// - Returns: the reference to name in states. Equal bytes are kept once.
     func stageBlob(_ source: ByteSource) throws -> BlobReference
+    /// Whether blobs may be staged by other threads than the writer's.
+    var stagesOnThreads: Bool { get }
+    /// Whether a blob is still staged: an error may have dropped it. Reopens first where an error asks for that.
+    func isStaged(_ blob: BlobReference) throws -> Bool
+    /// Takes the staging of a blob back which no state will name.
+    func unstage(_ blob: BlobReference)
     /// Compresses contents from now on at another level, 1 to 9.
     func setCompressionLevel(_ level: Int)
     /// The commit sequence before which everything is at least so many days old, by store days and by the wall clock (R11).

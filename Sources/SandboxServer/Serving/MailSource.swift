@@ -27,13 +27,29 @@ extension SandboxServer: MailSource {
 
     /// Opens a blob of its volume.
     public func openBlob(_ location: BlobLocation) throws -> ByteReader {
-        // Also called while a mailbox is being read.
-        let volume = try database.unsafeReentrantRead { database in
+        if let id = location.locator.flatMap({ Int64($0) }), let volume = volumesOfReaders.withLock({ $0[id] }) {
+            do {
+                return try open(location, in: volume)
+            } catch let error as CoreError where error.code == .blobMissing {
+                // The volume may lie elsewhere by now.
+            }
+        }
+        let volume = try volume(of: location)
+        volumesOfReaders.withLock { $0[volume.id] = volume }
+        return try open(location, in: volume)
+    }
+
+    /// The volume of a content, as the tables say now. Also called while a mailbox is being read.
+    private func volume(of location: BlobLocation) throws -> Volume {
+        try database.unsafeReentrantRead { database in
             let locator = try location.locator ?? String.fetchOne(
                 database.cachedStatement(sql: "SELECT locator FROM mail_item WHERE mailbox_id = ? AND id = ?"),
                 arguments: [location.mailboxID, location.itemID])
             return try Self.readVolume(Int64(locator ?? "") ?? 0, home: path, in: database)
         }
+    }
+
+    private func open(_ location: BlobLocation, in volume: Volume) throws -> ByteReader {
         let place = volume.path(mailbox: location.mailboxID, item: location.itemID, modContent: location.modContent)
         return try StoredBlob(location, at: place).open()
     }
