@@ -69,7 +69,7 @@ public final class BackupEngine {
     /// Threads that take contents in, as many as the settings say.
     func ahead(isPolite: Bool) -> ContentsAhead? {
         guard store.stagesOnThreads else { return nil }
-        let threads = settings.contentThreads > 0 ? settings.contentThreads : max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        let threads = settings.contentThreads > 0 ? settings.contentThreads : min(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), 8)
         return ContentsAhead(threads: threads, isPolite: isPolite)
     }
 

@@ -135,10 +135,10 @@ struct ReadingCommandsTests {
         #expect(document["damaged"] == true && document["counts"]?.object?["unexpectedFile"] == 1)
         let shown = place.zx("doCoherencyCheck", place.backup)
         #expect(shown.status == .failed && shown.text.contains("\tdamage: lineDamaged\n") && shown.text.contains("damaged\n"))
-        for words in [["accounts", "bob@example.com"], ["notifications", "bob"]] {
-            let refused = run(["--config", place.config, "doCoherencyCheck", place.backup] + words)
-            #expect([.usage, .failed].contains(refused.status) && refused.errors.contains(words[0]), "\(refused.errors)")
-        }
+        let refused = place.zx("doCoherencyCheck", place.backup, "notifications", "bob")
+        #expect([.usage, .failed].contains(refused.status) && refused.errors.contains("notifications"), "\(refused.errors)")
+        let his = place.zx("doCoherencyCheck", place.backup, "accounts", "bob@example.com")
+        #expect(his.status == .failed && his.text.contains("\tdamage: lineDamaged\n"), "\(his)")
         #expect(run(["--config", place.config, "doCoherencyCheck", place.backup, "accounts", "all", "fixBackup", "false"]).status == .failed)
         #expect(alive != deleted)
         #expect(place.zx("doCoherencyCheck", place.folder.string).errors.contains("has no zxbackup.json"))

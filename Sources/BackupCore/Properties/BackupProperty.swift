@@ -37,7 +37,7 @@ public struct BackupProperty: Sendable, Hashable {
     /// `backupNumberThreadsForItems`: how many threads take contents in.
     public static let contentThreads = BackupProperty(
         name: "backupNumberThreadsForItems",
-        purpose: "How many threads of a scan read and compress contents; 0 = as many as there are processors.", values: .number(0...64),
+        purpose: "How many threads of a scan read and compress contents; 0 = as many as there are processors, 8 at most.", values: .number(0...64),
         defaultValue: "0")
 
     /// `backupBloblessMode`: whether new contents are left out.
@@ -165,7 +165,7 @@ public struct BackupSettings: Sendable, Hashable {
     public var compressionLevel = 2
     /// Whether contents are taken into the backup.
     public var keepsContents = true
-    /// Threads of a scan that take contents in; 0 = as many as there are processors.
+    /// Threads of a scan that take contents in; 0 = as many as there are processors, 8 at most.
     public var contentThreads = 0
     /// Whether the service begins with a smart scan.
     public var scansOnStartup = true

@@ -25,8 +25,10 @@ final class ContentsAhead {
         }
     }
 
-    /// Enough to be at work until the next mailbox's rows come.
+    /// Enough to be at work until the next mailbox's rows come: so many contents …
     private static let mostPrimed = 500
+    /// … or bytes of them.
+    private static let mostPrimedBytes: Int64 = 64 << 20
 
     private let queues: [DispatchQueue]
     private let isPolite: Bool
@@ -62,12 +64,14 @@ final class ContentsAhead {
         struct Enough: Error {}
         letGo(in: intake.store)
         var contents: [BlobLocation: Content] = [:]
+        var bytes: Int64 = 0
         _ = try? source.withMailbox(mailboxID) { picture in
             try picture.items(in: .mailbox, nil) { row, _ in
                 guard !(row.blobDigest ?? "").isEmpty else { return }
                 let location = BlobLocation(row, in: mailboxID)
                 contents[location] = take(location, intake, from: source)
-                if contents.count >= Self.mostPrimed { throw Enough() }
+                bytes += max(0, row.size)
+                if contents.count >= Self.mostPrimed || bytes > Self.mostPrimedBytes { throw Enough() }
             }
         }
         primed = contents
