@@ -148,6 +148,36 @@ struct MendingTests {
         #expect(try bench.differences().isEmpty)
     }
 
+    @Test("A rotten index that makes up an account has nobody scanned who is not there")
+    func madeUpAccount() throws {
+        let bench = try filled()
+        defer { bench.remove() }
+        let file = URL(fileURLWithPath: bench.backupPath.appending("index/index.sqlite").string)
+        let store = try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id)
+        let engine = try BackupEngine(source: bench.server, store: store)
+        try engine.begin()
+        try engine.rebuildIndex()
+        try engine.close()
+        // One byte of every place that names the account, none of which is then as histories and journal say.
+        var bytes = try Data(contentsOf: file)
+        let id = Data(bench.alice.accountID.utf8)
+        var place = bytes.startIndex
+        var count = 0
+        while let found = bytes.range(of: id, in: place..<bytes.endIndex) {
+            bytes[found.lowerBound + 25] = 0xFF
+            (place, count) = (found.upperBound, count + 1)
+        }
+        #expect(count > 0)
+        try bytes.write(to: file)
+        let again = try BackupEngine(
+            source: bench.server, store: try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id))
+        let report = try again.checkAndMend()
+        #expect(report.found.isDamaged && !report.left.isDamaged, "\(report.left.findings)")
+        #expect(report.unscanned.isEmpty, "\(report.unscanned)")
+        try again.close()
+        #expect(try bench.differences() == [])
+    }
+
     @Test("checkZimbra: what either side has alone, or says otherwise, is listed; nothing is written")
     func comparison() throws {
         let bench = try filled()

@@ -65,11 +65,14 @@ extension BackupEngine {
         let mended = try store.mend(found.findings)
         scanner.mailboxes = try KnownMailboxes(store: store)
         var report = CoherencyReport(found: found, mended: mended, left: found)
+        let known = Set(try store.accounts())
         for id in mended.doubted.sorted() {
             let name = try BackedUpAccount(id, in: store)?.entry.name ?? id
             do {
                 _ = try scan(account: id, deep: true, stop: stop)
                 report.scanned.append(name)
+            } catch let error as CoreError where error.code == .unknownAccount && !known.contains(id) {
+                // Neither side has it: a rotten index made the name up.
             } catch let error as CoreError where error.code != .stopped {
                 report.unscanned.append("\(name): \(error)")
             }
