@@ -76,12 +76,10 @@ public struct RollingCheck: Sendable {
     /// Milliseconds since 1970.
     var clock: @Sendable () -> Int64 = { WallClock.milliseconds }
 
-    /// A check of a path; times are kept in the state folder.
+    /// A check of a path, named as it is always named; times are kept in the state folder.
     public init(of path: FilePath, stateFolder: FilePath, accounts: Set<String>? = nil, maxAge: Int64) {
         self.path = path
-        let real = realpath(path.string, nil)
-        defer { free(real) }
-        times = CheckTimes(stateFolder: stateFolder, of: real.map { String(cString: $0) } ?? path.string)
+        times = CheckTimes(stateFolder: stateFolder, of: path.string)
         self.accounts = accounts
         self.maxAge = maxAge
     }

@@ -56,8 +56,9 @@ final class ScanTransaction {
 
     /// Takes back what was not ended, and lets go of the contents that it alone named.
     func takeBack() {
-        if !hasEnded { for state in pending { state.blobs.forEach(store.unstage) } }
+        guard !hasEnded else { return }
+        for state in pending { state.blobs.forEach(store.unstage) }
         // Where that fails too, the writer refuses to go on until it was done.
-        if !hasEnded, !isFirst { try? store.rollback() }
+        if !isFirst { try? store.rollback() }
     }
 }

@@ -52,7 +52,7 @@ enum DoCoherencyCheck: ServiceCommand {
         var outcome: RollingCheck.Outcome?
         let report: CheckReport
         if let days = invocation["max_age"].flatMap({ Int64($0) }) {
-            let check = RollingCheck(of: path, stateFolder: try invocation.configuration().stateFolder, accounts: accounts, maxAge: days)
+            let check = RollingCheck(of: FilePath(realPath(path)), stateFolder: try invocation.configuration().stateFolder, accounts: accounts, maxAge: days)
             outcome = try check.run(stop: console.mustStop, progress: { show($0, console) })
             report = outcome!.report
         } else {
