@@ -71,6 +71,54 @@ struct RecoveryTests {
         reader.close()
     }
 
+    /// A path whose last group was written, but whose sync failed; the process has ended, and the next one reads it out of the page cache.
+    private func unpromised() throws -> StoreOnDisk {
+        let store = try StoreOnDisk()
+        let writer = try store.open()
+        try writer.append(message(1, time: 1, change: 1, position: "p1"))
+        try writer.commit()
+        try writer.append(message(2, time: 2, change: 2, position: "p2"))
+        store.disk.failing = { $0.hasPrefix("syncdata journal/") ? .ioError : nil }
+        #expect(throws: StoreError.self) { try writer.commit() }
+        store.crash(writer, .everything)
+        return store
+    }
+
+    @Test("R10: the power fails while a group that no sync had promised is carried over: it is there or not, and no damage is left behind")
+    func carriedUnpromised() throws {
+        let whole = try unpromised()
+        try whole.open().close()
+        let trace = whole.disk.trace
+        let first = try #require(trace.firstIndex { $0.hasPrefix("open journal/segment-0000000002") })
+        let last = try #require(trace[first...].firstIndex(of: "sync journal/"))
+        var torn = 0
+        for call in first...last + 2 {
+            for seed in UInt64(0)..<6 {
+                let store = try unpromised()
+                store.disk.faults = [SimulatedFault(call: store.disk.calls + call, error: nil)]
+                #expect(throws: (any Error).self) { try store.open() }
+                store.disk = store.disk.afterCrash(.random(seed: seed))
+                let storeID = try StoreIdentity.read(store.disk, BackupPath(store.path)).storeID
+                torn += try JournalFolder(store.disk, BackupPath(store.path), storeID: storeID).segments.count { $0.header == nil && $0.size > 0 }
+                for round in 0...1 {
+                    let writer = try store.open()
+                    let known = writer.lastSequence
+                    #expect((1...2).contains(known - UInt64(round)), "call \(call), seed \(seed)")
+                    for id in 1...Int64(known) { #expect(try writer.history(of: .item(account: account, id: id)).lines.count == 1) }
+                    #expect(try writer.info().position == "p\(known)", "call \(call), seed \(seed)")
+                    let next = Int64(known) + 1
+                    try writer.append(message(next, time: next, change: next, position: "p\(next)"))
+                    try writer.commit()
+                    store.crash(writer)
+                }
+                try store.open().close()
+                let report = try FileStoreCheck(of: store.path, temporaryFolder: store.folder.path, files: store.disk).run()
+                #expect(report.findings.isEmpty && report.transactions == Int(report.lastSequence), "call \(call), seed \(seed): \(report.findings)")
+            }
+        }
+        #expect(torn > 0)
+    }
+
     @Test("R7: a writer that refuses copies leaves a copy a copy")
     func refusedCopy() throws {
         let store = try StoreOnDisk()

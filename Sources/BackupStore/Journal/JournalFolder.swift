@@ -110,6 +110,9 @@ struct JournalFolder<Files: FileSystem> {
         var damage: [Damage] = []
         /// A newest segment whose making a crash cut off.
         var stillborn: SegmentName?
+        /// Where the segment before the newest ends, if a crash cut off the making of the newest when the group that it was begun with
+        /// was in it already: no header, one group, which the segment before it has lost or never had.
+        var endBeforeUnbegun: Int64?
     }
 
     /// Checks all groups from a segment number on; `floor` is the sequence known to be committed before them.
@@ -123,6 +126,11 @@ struct JournalFolder<Files: FileSystem> {
                 // Its making was cut off before its header was durable: nothing was ever committed to it.
                 scan.stillborn = segment.name
                 continue
+            }
+            if segment.header == nil, index == segments.count - 1, found.groups == 1, index > 0,
+                segments[index - 1].name.number >= number, segments[index - 1].name.number + 1 == segment.name.number
+            {
+                scan.endBeforeUnbegun = scan.end
             }
             scan.end = found.end
             scan.damage += found.damage

@@ -18,6 +18,8 @@ struct JournalGroup: Sendable, Equatable {
 struct SegmentScan: Sendable {
     /// Whole groups, in order, those rolled back left out.
     var lastGroup: JournalGroup?
+    /// How many groups there are, those rolled back left out.
+    var groups = 0
     /// Where the last whole group ends: where the segment ends.
     var end: Int64
     /// Torn tail and corruption.
@@ -116,6 +118,7 @@ final class SegmentReader<Files: FileSystem> {
             if let group = try group(at: offset, before: min(end, size)) {
                 if !group.isAbandoned {
                     scan.lastGroup = group
+                    scan.groups += 1
                     try body(group)
                 }
                 offset = group.end

@@ -35,6 +35,10 @@ extension FileStoreWriter {
                 files, path, identity, options, recovery, lastSequence: lastSequence, position: position,
                 isNew: reopening != nil)
         if isCopy { try recovery.writeCuts(number: segment.name.number) }
+        if carried != nil, recovery.scan.endBeforeUnbegun != nil, let unbegun = recovery.journal.segments.last {
+            // The new one has its number and its group. Histories and index have read it; should its name come back, it is a leftover.
+            try files.removeIfThere(path.segment(unbegun.name))
+        }
         let committed = Committed(
             sequence: lastSequence, position: position, checkpoint: recovery.checkpoint?.sequence ?? recovery.floor)
         return Opened(
@@ -90,10 +94,12 @@ extension FileStoreWriter {
             if first == nil, case .begin(let header) = record { first = header.sequence }
         }
         let header = SegmentHeader(
-            storeID: identity.storeID, firstSequence: first ?? group.lastSequence, previousEnd: group.start,
+            storeID: identity.storeID, firstSequence: first ?? group.lastSequence,
+            previousEnd: recovery.scan.endBeforeUnbegun ?? group.start,
             // What the segments before it say of the position is read before it.
             position: recovery.checkpoint?.position ?? segment.header?.position, time: options.now())
-        return try begin(files, path, options, recovery) { name in
+        let (before, end) = recovery.scan.endBeforeUnbegun.map { (recovery.journal.segments[place - 1], $0) } ?? (segment, group.end)
+        return try begin(files, path, options, after: before, end: end) { name in
             try SegmentWriter(
                 name, header: header, files, path, carrying: { try segment.payloads(of: group, $0) },
                 lastSequence: group.lastSequence)
@@ -114,22 +120,21 @@ extension FileStoreWriter {
         }
         let header = SegmentHeader(
             storeID: identity.storeID, firstSequence: lastSequence + 1, previousEnd: end, position: position, time: options.now())
-        return try begin(files, path, options, recovery) { try SegmentWriter($0, header: header, files, path) }
+        return try begin(files, path, options, after: newest, end: end) { try SegmentWriter($0, header: header, files, path) }
     }
 
-    /// Begins the next segment and cuts the one before it where it ends.
+    /// Begins the segment after one, and cuts that where it ends.
     private static func begin(
-        _ files: Files, _ path: BackupPath, _ options: StoreOptions, _ recovery: Recovery<Files>,
+        _ files: Files, _ path: BackupPath, _ options: StoreOptions, after before: SegmentReader<Files>?, end: Int64,
         _ make: (SegmentName) throws -> SegmentWriter<Files>
     ) throws -> SegmentWriter<Files> {
-        let newest = recovery.journal.segments.last
-        let writer = try make(SegmentName(number: (newest?.name.number ?? 0) + 1, salt: options.salt()))
-        if let newest, newest.size > recovery.scan.end {
+        let writer = try make(SegmentName(number: (before?.name.number ?? 0) + 1, salt: options.salt()))
+        if let before, before.size > end {
             // The new segment's header says the same; the file only follows (R6). A group that was carried over stays in the old
             // one too: a copy that listed the folder before the new one was there must find it (R7).
-            let file = try files.open(path.segment(newest.name), .update)
+            let file = try files.open(path.segment(before.name), .update)
             defer { file.close() }
-            try file.truncate(to: recovery.scan.end)
+            try file.truncate(to: end)
         }
         return writer
     }
