@@ -43,17 +43,12 @@ final class SegmentWriter<Files: FileSystem> {
         try files.syncFolder(path.journal)
     }
 
-    /// Goes on with a segment that holds no group yet.
+    /// Goes on with a segment that holds no group yet, and whose header is durable.
     init(emptySegment name: SegmentName, start: Int64, _ files: Files, _ path: BackupPath) throws {
         self.name = name
         location = path.segment(name).string
         let file = try files.open(path.segment(name), .update)
         self.file = file
-        // Its making may have been cut off between the write and the sync, or by a sync that failed: the kernel counts the pages as
-        // clean then, and they are written again (R10).
-        let header = try file.readBytes(at: 0, count: Int(start))
-        try header.withUnsafeBytes { try file.write($0, at: 0) }
-        try file.sync()
         try files.syncFolder(path.journal)
         end = start
         offset = start

@@ -24,6 +24,7 @@ extension FileStoreWriter {
             try files.removeIfThere(path.segment(stillborn))
             recovery.journal.forget(stillborn)
         }
+        try renewHeader(files, path, recovery)
         let carried = try reopening == nil ? carryLastGroup(files, path, identity, options, recovery) : nil
         try recovery.recoverHistories()
         let index = try openIndex(files, path, &recovery, identity)
@@ -76,6 +77,20 @@ extension FileStoreWriter {
         let index = try StoreIndex(writing: path.indexFile)
         try recovery.rebuild(index, overlays: false)
         return index
+    }
+
+    /// Writes the header of the newest segment again, unless a second group proves that it is durable.
+    ///
+    /// Its making may have been cut off between the write and the sync, or by a sync that failed: the kernel counts the pages as clean
+    /// then, and what is read now goes with the next power failure (R10).
+    private static func renewHeader(_ files: Files, _ path: BackupPath, _ recovery: Recovery<Files>) throws {
+        guard let newest = recovery.journal.segments.last, newest.header != nil else { return }
+        if recovery.scan.lastSegment == recovery.journal.segments.count - 1, recovery.scan.lastGroup!.start > newest.start { return }
+        let file = try files.open(path.segment(newest.name), .update)
+        defer { file.close() }
+        let header = try file.readBytes(at: 0, count: Int(newest.start))
+        try header.withUnsafeBytes { try file.write($0, at: 0) }
+        try file.sync()
     }
 
     /// Begins a segment with the journal's last group, if that ends the journal.
