@@ -35,7 +35,23 @@ extension CheckRun {
                     try step(.blobs, report.blobs, of: total)
                 }
             }
-            if page.count < Self.page { return }
+            if page.count < Self.page { break }
+        }
+        if hasDamagedHistories { try checkForgotten() }
+    }
+
+    /// The blobs of states that only the path's own index still knows: what mends a history takes them from there.
+    private func checkForgotten() throws {
+        var last = ""
+        while let page = try ownSays({ try $0.namedBlobs(after: last, limit: Self.page) }), let end = page.last {
+            last = end.id
+            for blob in page {
+                guard let id = BlobID(blob.id), let key = blob.user.flatMap({ HistoryKey(indexName: $0) }), scope.contains(key),
+                    try !index.use("looking for a blob", { try $0.isUsed(id) })
+                else { continue }
+                try check(BlobReference(id: id, size: blob.size, stored: blob.stored), of: key)
+                try step(.blobs, report.blobs)
+            }
         }
     }
 
