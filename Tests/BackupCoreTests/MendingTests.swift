@@ -174,8 +174,8 @@ struct MendingTests {
         #expect(try bench.differences() == [])
     }
 
-    @Test("A rotten index that makes up an account has nobody scanned who is not there")
-    func madeUpAccount() throws {
+    @Test("A rotten index that makes up an account has nobody scanned who is not there, nor a history written", arguments: [nil, 0, 1, 2, 3])
+    func madeUpAccount(onlyPlace: Int?) throws {
         let bench = try filled()
         defer { bench.remove() }
         let file = URL(fileURLWithPath: bench.backupPath.appending("index/index.sqlite").string)
@@ -184,22 +184,28 @@ struct MendingTests {
         try engine.begin()
         try engine.rebuildIndex()
         try engine.close()
-        // One byte of every place that names the account, none of which is then as histories and journal say.
+        if onlyPlace != nil {
+            try forgetJournal(bench)
+            let history = try #require(files(bench, "accounts/\(bench.alice.accountID)/items").last)
+            try FileManager.default.removeItem(atPath: bench.backupPath.string + "/" + history)
+        }
+        // One byte of every place that names the account, or of one of them, which is then not as histories and journal say.
         var bytes = try Data(contentsOf: file)
         let id = Data(bench.alice.accountID.utf8)
         var place = bytes.startIndex
         var count = 0
         while let found = bytes.range(of: id, in: place..<bytes.endIndex) {
-            bytes[found.lowerBound + 25] = 0xFF
+            if onlyPlace ?? count == count { bytes[found.lowerBound + 25] = 0xFF }
             (place, count) = (found.upperBound, count + 1)
         }
-        #expect(count > 0)
+        #expect(count > onlyPlace ?? 0)
         try bytes.write(to: file)
         let again = try BackupEngine(
             source: bench.server, store: try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id))
         let report = try again.checkAndMend()
         #expect(report.found.isDamaged && !report.left.isDamaged, "\(report.left.findings)")
         #expect(report.unscanned.isEmpty, "\(report.unscanned)")
+        #expect(Set(report.mended.histories.compactMap(\.key.account)).isSubset(of: [bench.alice.accountID, bench.bob.accountID]))
         try again.close()
         #expect(try bench.differences() == [])
     }

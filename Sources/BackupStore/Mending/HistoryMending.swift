@@ -7,12 +7,17 @@ struct HistoryMending<Files: FileSystem> {
     let histories: HistoryFiles<Files>
     /// No state is later.
     let last: UInt64
+    /// Accounts that only a rotten index knows: no folder, nothing in the journal, and no line of the index that says what they are.
+    private(set) var madeUp: Set<String> = []
     /// By history, its lines by sequence.
     private var lines: [HistoryKey: [UInt64: [UInt8]]] = [:]
 
     /// Reads what is left of the histories.
     init(_ keys: Set<HistoryKey>, _ histories: HistoryFiles<Files>, _ journal: JournalFolder<Files>, _ index: StoreIndex, last: UInt64) throws {
         (self.histories, self.last) = (histories, last)
+        for account in Set(keys.compactMap(\.account)) where try histories.files.status(histories.path.account(account)) == nil {
+            if (try? Self.knows(account, index)) != true { madeUp.insert(account) }
+        }
         for key in keys {
             lines[key] = [:]
             try readFile(key)
@@ -24,12 +29,23 @@ struct HistoryMending<Files: FileSystem> {
         try journal.replay(fromSegment: 0) { record in
             switch record {
             case .begin(let header): current = header.sequence
-            case .line(let key, let bytes): if lines[key] != nil { take(bytes, of: key) }
+            case .line(let key, let bytes):
+                guard lines[key] != nil else { return }
+                take(bytes, of: key)
+                if let account = key.account { madeUp.remove(account) }
             case .removal(let key):
                 // What was before was purged by right.
                 lines[key] = lines[key]?.filter { $0.key > current }
             case .end: break
             }
+        }
+    }
+
+    /// Whether the index has the account, and a line under its checksum that says what it is.
+    private static func knows(_ account: String, _ index: StoreIndex) throws -> Bool {
+        try index.use("looking up account \(account)") { statements in
+            guard try statements.number(of: account) != nil, var line = try statements.latestLine(of: .accountInfo(account))?.line else { return false }
+            return line.withUTF8 { HistoryCoding.decode(UnsafeRawBufferPointer($0)) } != nil
         }
     }
 

@@ -20,7 +20,9 @@ extension FileStoreWriter {
             // All that is committed is in the histories, and the journal's segment is sealed. Old segments may go with that: what they
             // have of damaged histories, and what was purged, has been read.
             try checkpoint(always: true)
-            for key in run.histories.sorted(by: { $0.description < $1.description }) { try run.mend(key, mending) }
+            for key in run.histories.sorted(by: { $0.description < $1.description }) where !mending.madeUp.contains(key.account ?? "") {
+                try run.mend(key, mending)
+            }
             for blob in run.blobs { try blobs.unlessPinned(blob.id) { try run.mend(blob) } }
             for file in run.superfluous { try run.move(file.name, file.reason) }
             try run.moveSegments(before: segment?.name.number ?? 0)
