@@ -62,8 +62,18 @@ public final class BackupEngine {
         self.source = source
         self.store = store
         self.logger = logger
-        scanner = try RealTimeScanner(source: source, store: store, logger: logger, directoryInterval: directoryInterval)
-        scanner.ahead = ahead(isPolite: false)
+        func scanner() throws -> RealTimeScanner {
+            try RealTimeScanner(source: source, store: store, logger: logger, directoryInterval: directoryInterval)
+        }
+        do {
+            self.scanner = try scanner()
+        } catch let error as StoreError where error.code == .index {
+            // A cache: whatever is wrong with it ends with a new one.
+            logger.warning("the index is made anew: \(error)")
+            try store.rebuildIndex()
+            self.scanner = try scanner()
+        }
+        self.scanner.ahead = ahead(isPolite: false)
     }
 
     /// Threads that take contents in, as many as the settings say.

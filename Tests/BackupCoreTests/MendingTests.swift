@@ -210,6 +210,28 @@ struct MendingTests {
         #expect(try bench.differences() == [])
     }
 
+    @Test("Whatever page of the index is rotten: it is made anew, and everything is there")
+    func rottenPages() throws {
+        let bench = try filled()
+        defer { bench.remove() }
+        let file = URL(fileURLWithPath: bench.backupPath.appending("index/index.sqlite").string)
+        let sound = try Data(contentsOf: file)
+        #expect(sound.count > 20 * 4096)
+        for page in 1..<sound.count / 4096 {
+            var bytes = sound
+            bytes[page * 4096] ^= 0x55
+            try bytes.write(to: file)
+            let store = try StoreWriter(opening: bench.backupPath, serverID: bench.server.identity.id)
+            let engine = try BackupEngine(source: bench.server, store: store)
+            let report = try engine.checkAndMend()
+            // Without what the writer and the engine ask at the start, they have made it anew.
+            #expect(report.found.isDamaged || store.recovery.indexRebuilt, "page \(page)")
+            #expect(!report.left.isDamaged, "page \(page): \(report.left.findings)")
+            try engine.close()
+            #expect(try bench.differences() == [], "page \(page)")
+        }
+    }
+
     @Test("checkZimbra: what either side has alone, or says otherwise, is listed; nothing is written")
     func comparison() throws {
         let bench = try filled()

@@ -19,7 +19,7 @@ extension FileStoreWriter {
                 run.histories, histories, JournalFolder(files, path, storeID: identity.storeID), index, last: committed.sequence)
             // All that is committed is in the histories, and the journal's segment is sealed. Old segments may go with that: what they
             // have of damaged histories, and what was purged, has been read.
-            try checkpoint(always: true)
+            try checkpointWithoutIndex()
             for key in run.histories.sorted(by: { $0.description < $1.description }) where !mending.madeUp.contains(key.account ?? "") {
                 try run.mend(key, mending)
             }
@@ -53,6 +53,17 @@ extension FileStoreWriter {
             let result = try Quarantine(files, path, named: name).undo()
             try remakeIndex()
             return result
+        }
+    }
+
+    /// Makes a checkpoint; the index is made anew where it is too rotten to say what goes into it.
+    private func checkpointWithoutIndex() throws {
+        do {
+            try checkpoint(always: true)
+        } catch let error as StoreError where error.code == .index {
+            try makeReady()
+            try remakeIndex()
+            try checkpoint(always: true)
         }
     }
 
