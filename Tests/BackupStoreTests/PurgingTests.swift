@@ -34,6 +34,35 @@ struct PurgingTests {
 
     // MARK: Store days
 
+    @Test("R11: hours that a checkpoint noted are in the day that was over after it: a crash does not count them once more", arguments: [false, true])
+    func hoursCountOnce(longSegment: Bool) throws {
+        let store = try store()
+        var writer = try store.open()
+        store.disk.clock.pass(19 * Self.hour)
+        try writer.checkpoint()
+        // A long segment is sealed by the commit that ends the day.
+        if longSegment { store.options.checkpointBytes = 1 }
+        if longSegment {
+            try writer.close()
+            writer = try store.open()
+        }
+        store.disk.clock.pass(Self.hour)
+        try writer.countStoreDay()
+        #expect(try writer.storeDays().count == 1)
+        for hours in 1...19 {
+            store.crash(writer)
+            writer = try store.open()
+            store.disk.clock.pass(Self.hour)
+            try writer.countStoreDay()
+            #expect(try writer.storeDays().count == 1, "after \(hours) hours")
+            try writer.checkpoint(always: true)
+        }
+        store.disk.clock.pass(Self.hour)
+        try writer.checkpoint()
+        #expect(try writer.storeDays().count == 2)
+        try writer.close()
+    }
+
     @Test("R11: a store day is 20 hours of a writer's work, however many processes they were")
     func days() throws {
         let store = try store()

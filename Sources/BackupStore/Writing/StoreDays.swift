@@ -57,13 +57,19 @@ extension FileStoreWriter {
         uncounted += min(max(now - lastLook, 0), StoreDays.length)
         lastLook = now
         guard uncounted >= StoreDays.length else { return }
-        let time = options.now()
-        try append(
-            StoreTransaction(
-                account: nil, time: min(max(time, StoreTransaction.times.lowerBound), StoreTransaction.times.upperBound), kind: "day",
-                states: [NewState(key: StoreDays.key, fields: ["type": "store_day"])]))
-        try commit()
+        let (time, before) = (options.now(), uncounted)
+        // First: the commit may end in a checkpoint, which notes what is left.
         uncounted = min(uncounted - StoreDays.length, StoreDays.length - 1)
+        do {
+            try append(
+                StoreTransaction(
+                    account: nil, time: min(max(time, StoreTransaction.times.lowerBound), StoreTransaction.times.upperBound), kind: "day",
+                    states: [NewState(key: StoreDays.key, fields: ["type": "store_day"])]))
+            try commit()
+        } catch {
+            uncounted = before
+            throw error
+        }
     }
 
     /// Whether an hour or more has passed that no checkpoint has noted.

@@ -40,10 +40,21 @@ extension FileStoreWriter {
             // The new one has its number and its group. Histories and index have read it; should its name come back, it is a leftover.
             try files.removeIfThere(path.segment(unbegun.name))
         }
+        // What the checkpoint noted of a store day that was over after it is in that day.
+        let noted = recovery.checkpoint.map { isOver(after: $0, index) ? 0 : $0.minutes } ?? 0
         let committed = Committed(
             sequence: lastSequence, position: position, checkpoint: recovery.checkpoint?.sequence ?? recovery.floor)
         return Opened(
-            index: index, segment: segment, committed: committed, minutes: recovery.checkpoint?.minutes ?? 0, report: recovery.report)
+            index: index, segment: segment, committed: committed, minutes: noted, report: recovery.report)
+    }
+
+    /// Whether a store day was over after a checkpoint; also where the index cannot say: purge may be late, never early (R11).
+    private static func isOver(after checkpoint: Checkpoint, _ index: StoreIndex) -> Bool {
+        do {
+            return try index.state(of: StoreDays.key).map { $0.sequence > checkpoint.sequence } ?? false
+        } catch {
+            return true
+        }
     }
 
     /// The index, caught up; made anew where it is missing, foreign, or not between checkpoint and journal.
