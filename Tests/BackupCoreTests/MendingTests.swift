@@ -186,12 +186,15 @@ struct MendingTests {
         try engine.close()
         if onlyPlace != nil {
             try forgetJournal(bench)
-            let history = try #require(files(bench, "accounts/\(bench.alice.accountID)/items").last)
+            let history = try #require(files(bench, "accounts/\(bench.bob.accountID)/items").last)
             try FileManager.default.removeItem(atPath: bench.backupPath.string + "/" + history)
+            // Then the next checkpoint has something to say of the account.
+            let checkpoint = files(bench, "journal").filter { $0.contains("checkpoint-") }.max { ($0.count, $0) < ($1.count, $1) }
+            try FileManager.default.removeItem(atPath: bench.backupPath.string + "/" + #require(checkpoint))
         }
         // One byte of every place that names the account, or of one of them, which is then not as histories and journal say.
         var bytes = try Data(contentsOf: file)
-        let id = Data(bench.alice.accountID.utf8)
+        let id = Data(bench.bob.accountID.utf8)
         var place = bytes.startIndex
         var count = 0
         while let found = bytes.range(of: id, in: place..<bytes.endIndex) {
@@ -207,6 +210,7 @@ struct MendingTests {
         #expect(report.unscanned.isEmpty, "\(report.unscanned)")
         #expect(Set(report.mended.histories.compactMap(\.key.account)).isSubset(of: [bench.alice.accountID, bench.bob.accountID]))
         try again.close()
+        #expect(try Set(FileManager.default.contentsOfDirectory(atPath: bench.backupPath.string + "/accounts")) == [bench.alice.accountID, bench.bob.accountID])
         #expect(try bench.differences() == [])
     }
 

@@ -65,7 +65,15 @@ struct CheckpointMaking<Files: FileSystem> {
                 try describingErrors("writing an account_stat", folder.string) { try body(folder, name, stat) }
             }
         }
-        try each { folder, _, _ in try files.makeFolders(folder, below: path.root) }
+        try each { folder, _, stat in
+            // Its histories are there before: a rotten index makes the account up, or its folder is lost.
+            guard try stat.lines == 0 || files.status(folder) != nil else {
+                throw StoreError(
+                    .index, doing: "writing an account_stat", subject: "\(folder) is not there; the index counts \(stat.lines) states in it",
+                    remedy: "doCoherencyCheck with fixBackup true writes anew what is left of it, and the index")
+            }
+            try files.makeFolders(folder, below: path.root)
+        }
         if !batches {
             try each { folder, name, stat in try files.writeDurably(stat.bytes, to: folder.appending(name)) }
             try files.syncFolder(path.accounts)
