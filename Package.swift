@@ -40,7 +40,7 @@ let package = Package(
             name: "BackupStore",
             dependencies: [
                 "CShims", "CZlib", "CLibcrypto", "CLibisal", "CLibdeflate", .product(name: "SystemPackage", package: "swift-system"),
-                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
         .target(
             name: "BackupStoreTesting",

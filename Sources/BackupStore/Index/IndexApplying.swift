@@ -10,7 +10,7 @@ extension IndexStatements {
 
     /// The latest line and the sequence of the first.
     func latestLine(of key: HistoryKey) throws -> (line: String, sequence: Int64, first: Int64)? {
-        let found: Row?
+        let found: IndexRow?
         switch key {
         case .item(let account, let id):
             guard let number = try number(of: account) else { return nil }
@@ -49,7 +49,7 @@ extension IndexStatements {
     }
 
     private func known(of key: HistoryKey) throws -> Known? {
-        let found: Row?
+        let found: IndexRow?
         switch key {
         case .item(let account, let id):
             guard let number = try number(of: account) else { return nil }

@@ -35,7 +35,7 @@ extension IndexStatements {
     }
 
     /// How many blobs are known.
-    func blobCount() throws -> Int64 { try row("SELECT count(*) FROM blobs")?[0] ?? 0 }
+    func blobCount() throws -> Int64 { try row("SELECT count(*) FROM blobs")?.value(0) ?? 0 }
 
     /// Remembers that a state was cut by a copy.
     func cut(_ key: HistoryKey, sequence: UInt64) throws {

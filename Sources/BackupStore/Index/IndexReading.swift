@@ -32,7 +32,7 @@ extension StoreIndex {
             let skipped: Int64 = id == nil ? 0 : 1
             let start = skipped == 0 ? from : (id == Int64.max ? from : (id! + 1).databaseValue)
             if id == Int64.max { return [] }
-            let rows: [Row]
+            let rows: [IndexRow]
             switch filter {
             case .all:
                 rows = try statements.rows(
@@ -64,7 +64,7 @@ extension StoreIndex {
     func livingItems(_ account: String) throws -> Int64 {
         try use("counting items of account \(account)") { statements in
             guard let number = try statements.number(of: account)?.databaseValue else { return 0 }
-            return try statements.row("SELECT count(*) FROM items WHERE account = ? AND deleted = 0", [number])?[0] ?? 0
+            return try statements.row("SELECT count(*) FROM items WHERE account = ? AND deleted = 0", [number])?.value(0) ?? 0
         }
     }
 
@@ -106,7 +106,7 @@ extension StoreIndex {
         }
     }
 
-    private static func change(_ row: Row) throws -> AccountChange {
+    private static func change(_ row: IndexRow) throws -> AccountChange {
         AccountChange(
             sequence: try row.sequence(0), time: try row.value(1), change: try row.optional(2), generation: try row.value(3))
     }
@@ -134,7 +134,7 @@ extension StoreIndex {
         }
     }
 
-    private func cut(_ account: String, _ find: (IndexStatements, DatabaseValue) throws -> Row?) throws -> Cut? {
+    private func cut(_ account: String, _ find: (IndexStatements, DatabaseValue) throws -> IndexRow?) throws -> Cut? {
         try use("finding the changes of account \(account)") { statements in
             guard let number = try statements.number(of: account)?.databaseValue, let row = try find(statements, number) else {
                 return nil
