@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 import SystemPackage
 
@@ -71,19 +70,14 @@ extension CheckRun {
     private func areSound(_ blobs: [BlobReference]) -> [Bool] {
         let sound = Mutex([Bool](repeating: false, count: blobs.count))
         guard threads > 1 else { return sound.withLock { $0 } }
-        let next = Atomic<Int>(0)
         let (files, path) = (files, path)
-        DispatchQueue.concurrentPerform(iterations: min(threads, blobs.count)) { _ in
-            while true {
-                let index = next.add(1, ordering: .relaxed).oldValue
-                guard index < blobs.count else { return }
-                let blob = blobs[index]
-                // Whatever is wrong with it is found again, and told, by the one that checks it alone.
-                guard let file = try? files.open(path.blob(blob.id), .read) else { continue }
-                defer { file.close() }
-                guard (try? file.size()) == blob.stored, (try? file.readBlob(blob.id, limit: blob.size) { _ in }) == blob.size else { continue }
-                sound.withLock { $0[index] = true }
-            }
+        // Whatever is wrong with one is found again, and told, by the one that checks it alone.
+        try? files.manyAtOnce(blobs.count, threads: threads) { index in
+            let blob = blobs[index]
+            guard let file = try? files.open(path.blob(blob.id), .read) else { return }
+            defer { file.close() }
+            guard (try? file.size()) == blob.stored, (try? file.readBlob(blob.id, limit: blob.size) { _ in }) == blob.size else { return }
+            sound.withLock { $0[index] = true }
         }
         return sound.withLock { $0 }
     }

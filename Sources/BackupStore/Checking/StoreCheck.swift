@@ -1,8 +1,3 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 import SystemPackage
 
 /// Checks a backup path on the machine's file system.
@@ -24,9 +19,9 @@ public struct FileStoreCheck<Files: FileSystem>: Sendable {
     private let path: BackupPath
     private let files: Files
     private let temporaryFolder: FilePath?
-    /// How many threads read blobs: as many as there are processors, or fewer beside other work. One on a file system that is not the
+    /// How many threads read histories and blobs: as many as there are processors, or fewer beside other work. One on a file system that is not the
     /// machine's: what happens there must happen again.
-    public var threads = Files.self == PosixFileSystem.self ? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) : 1
+    public var threads = Files.threads
 
     /// What is looked at.
     public var scope = CheckScope.everything
@@ -117,7 +112,7 @@ final class CheckRun<Files: FileSystem> {
         (self.scope, self.threads, self.stop, self.progress) = (scope, threads, stop, progress)
         histories = HistoryFiles(files: files, path: path)
         recovery = try Recovery(files, path, identity, isCopy: try StoreInstance.isCopy(files, path))
-        recovery.scope = scope
+        (recovery.scope, recovery.threads) = (scope, threads)
         index = try StoreIndex(private: folder.appending("index.sqlite"))
         report.isCopy = recovery.isCopy
         report.lastSequence = recovery.lastSequence

@@ -84,6 +84,18 @@ enum HistoryCoding {
         return (line, previous, HistoryTail(sequence: UInt64(sequence), ordinal: ordinal, checksum: checksum))
     }
 
+    /// The sequence at the beginning of a line that was verified by other means; nil if it is not there.
+    static func sequence(_ bytes: UnsafeRawBufferPointer) -> UInt64? {
+        let start = #"{"seq":"#.utf8
+        guard bytes.starts(with: start) else { return nil }
+        var value: UInt64 = 0
+        for byte in bytes[start.count...].prefix(19) {
+            guard byte >= 0x30, byte <= 0x39 else { return byte == UInt8(ascii: ",") ? value : nil }
+            value = value * 10 + UInt64(byte - 0x30)
+        }
+        return nil
+    }
+
     /// Where a line without line feed leaves its history; the line has been verified before and is not verified again.
     static func trustedTail(_ line: String) -> HistoryTail? {
         var line = line

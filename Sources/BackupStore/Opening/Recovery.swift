@@ -26,6 +26,8 @@ struct Recovery<Files: FileSystem> {
     let rewrites: Bool
     /// Which histories an index is made of.
     var scope = CheckScope.everything
+    /// How many threads read histories while an index is made of them.
+    var threads = Files.threads
 
     private(set) var report = RecoveryReport()
     /// What the newest usable checkpoint proves, nil where there is none or the path is a copy.
@@ -225,7 +227,9 @@ struct Recovery<Files: FileSystem> {
                     guard header.sequence > applied, header.account.map(scope.contains) ?? true else { return }
                     try index.use("applying the journal") { try $0.apply(header) }
                 case .line(let key, let bytes):
-                    guard scope.contains(key), let (line, _, tail) = HistoryCoding.decode(bytes), line.sequence > applied,
+                    guard scope.contains(key), HistoryCoding.sequence(bytes) ?? .max > applied else { return }
+                    if try index.use("applying the journal", { try $0.isKnown(bytes, of: key) }) { return }
+                    guard let (line, _, tail) = HistoryCoding.decode(bytes), line.sequence > applied,
                         !cuts.contains(CutState(key: key, sequence: line.sequence))
                     else { return }
                     try index.use("applying the journal") { statements in
@@ -268,7 +272,9 @@ struct Recovery<Files: FileSystem> {
             var count = 0
             // A check counts by itself.
             var census = isCopy || observer != nil ? nil : try HistoryCensus(files, path)
-            try histories.forEachKey(in: scope, unreadable: observer?.unreadableFolder, ended: { try observer?.ended($0) }) { key in
+            try histories.forEachHistory(
+                in: scope, threads: threads, unreadable: observer?.unreadableFolder, ended: { try observer?.ended($0) }
+            ) { key, ahead in
                 var first: HistoryLine?
                 var isThere = false
                 func take(_ reading: HistoryFiles<Files>.Reading) throws {
@@ -295,7 +301,7 @@ struct Recovery<Files: FileSystem> {
                     if damage.count > RecoveryReport.limit { damage.removeLast() }
                 }
                 do {
-                    try histories.read(key, take)
+                    if let ahead { try ahead.handOut(take) } else { try histories.read(key, take) }
                 } catch let error as Errno where observer != nil {
                     try observer?.unreadable(key, error)
                 }
