@@ -19,8 +19,8 @@ public struct FileStoreCheck<Files: FileSystem>: Sendable {
     private let path: BackupPath
     private let files: Files
     private let temporaryFolder: FilePath?
-    /// How many threads read histories and blobs: as many as there are processors, or fewer beside other work. One on a file system that is not the
-    /// machine's: what happens there must happen again.
+    /// How many threads read histories and blobs: as many as there are processors, or fewer beside other work. One on a file system that
+    /// is not the machine's: what happens there must happen again.
     public var threads = Files.threads
 
     /// What is looked at.
