@@ -54,6 +54,49 @@ struct HistoryTests {
         }
     }
 
+    @Test("R12: histories that threads read ahead are handed out as they are read in their turn; large ones are not read ahead", arguments: [2, 5])
+    func readAhead(threads: Int) throws {
+        let folder = TemporaryFolder()
+        let path = folder.appending("backup")
+        try StoreWriter.create(path, serverID: "server-1")
+        let writer = try StoreWriter(opening: path, serverID: "server-1")
+        let other = "6f1c5a3e-0000-4000-8000-000000000002"
+        for id in 1...Int64(700) { try writer.append(message(id, time: id, change: id, account: id % 3 == 0 ? other : account)) }
+        try writer.append(message(4, folder: 3, time: 701, change: 701))
+        let large = HistoryKey.item(account: account, id: 5)
+        let fields: JSONObject = ["type": "message", "name": .string(String(repeating: "x", count: 70_000))]
+        try writer.append(StoreTransaction(account: account, time: 702, change: 702, states: [NewState(key: large, fields: fields)]))
+        try writer.commit()
+        try writer.close()
+        let files = PosixFileSystem(below: path)
+        let histories = HistoryFiles(files: files, path: BackupPath(path))
+        for (id, change) in [(4, 40), (100, 30)] as [(Int64, Int64)] {
+            let file = try files.open(histories.path.history(.item(account: account, id: id)), .update)
+            defer { file.close() }
+            try [UInt8(0xFF)].withUnsafeBytes { try file.write($0, at: change) }
+        }
+        func told(_ threads: Int) throws -> (lines: [String], inTurn: [HistoryKey]) {
+            var (lines, inTurn): ([String], [HistoryKey]) = ([], [])
+            try histories.forEachHistory(in: .everything, threads: threads, unreadable: nil, ended: { lines.append("end of \($0)") }) { key, ahead in
+                func take(_ reading: HistoryFiles<PosixFileSystem>.Reading) {
+                    let (what, place): (String, FileLine) =
+                        switch reading {
+                        case .valid(let line, let tail, let bytes, let place): ("\(line) \(tail) \(Array(bytes))", place)
+                        case .bad(let damage, let place): ("\(damage)", place)
+                        }
+                    lines.append("\(key): \(what) \(place.offset) \(place.length) \(place.isTerminated) \(place.isOverlong) \(Array(place.bytes))")
+                }
+                if ahead == nil { inTurn.append(key) }
+                if let ahead { try ahead.handOut(take) } else { try histories.read(key, take) }
+            }
+            return (lines, inTurn)
+        }
+        let (inTurn, ahead) = (try told(1), try told(threads))
+        #expect(inTurn.lines == ahead.lines)
+        #expect(inTurn.lines.count { $0.hasPrefix("end of") } == 2 && inTurn.lines.count > 702)
+        #expect(inTurn.inTurn.count == 700 && ahead.inTurn == [large])
+    }
+
     @Test("Lost, doubled, swapped and torn lines are recognised")
     func shuffled() throws {
         let (store, histories, file) = try store()

@@ -41,8 +41,8 @@ struct PurgingTests {
         store.disk.clock.pass(19 * Self.hour)
         try writer.checkpoint()
         // A long segment is sealed by the commit that ends the day.
-        if longSegment { store.options.checkpointBytes = 1 }
         if longSegment {
+            store.options.checkpointBytes = 1
             try writer.close()
             writer = try store.open()
         }

@@ -25,11 +25,8 @@ extension IndexStatements {
         return (try found.value(0), try found.value(1), try found.value(2))
     }
 
-    /// Whether the tables have this line of the journal or a later one: what follows of it is known.
-    func isKnown(_ bytes: UnsafeRawBufferPointer, of key: HistoryKey) throws -> Bool {
-        guard let sequence = HistoryCoding.sequence(bytes), let known = try known(of: key) else { return false }
-        return known.sequence >= sequence
-    }
+    /// Whether the tables have the state of a history with this sequence, or a later one.
+    func isKnown(_ sequence: UInt64, of key: HistoryKey) throws -> Bool { try known(of: key).map { $0.sequence >= sequence } ?? false }
 
     /// Takes a line into the tables; one that is there already, or older than what is there, changes nothing (R5).
     func apply(_ line: HistoryLine, checksum: UInt32, bytes: UnsafeRawBufferPointer, to key: HistoryKey) throws {

@@ -227,8 +227,13 @@ struct Recovery<Files: FileSystem> {
                     guard header.sequence > applied, header.account.map(scope.contains) ?? true else { return }
                     try index.use("applying the journal") { try $0.apply(header) }
                 case .line(let key, let bytes):
-                    guard scope.contains(key), HistoryCoding.sequence(bytes) ?? .max > applied else { return }
-                    if try index.use("applying the journal", { try $0.isKnown(bytes, of: key) }) { return }
+                    guard scope.contains(key) else { return }
+                    // Of an index that is made anew most lines are from the histories.
+                    if applied == 0, let sequence = HistoryCoding.sequence(bytes),
+                        try index.use("applying the journal", { try $0.isKnown(sequence, of: key) })
+                    {
+                        return
+                    }
                     guard let (line, _, tail) = HistoryCoding.decode(bytes), line.sequence > applied,
                         !cuts.contains(CutState(key: key, sequence: line.sequence))
                     else { return }

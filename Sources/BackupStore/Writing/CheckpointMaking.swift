@@ -66,13 +66,13 @@ struct CheckpointMaking<Files: FileSystem> {
             }
         }
         try each { folder, _, stat in
+            if stat.lines == 0 { return try files.makeFolders(folder, below: path.root) }
             // Its histories are there before: a rotten index makes the account up, or its folder is lost.
-            guard try stat.lines == 0 || files.status(folder) != nil else {
+            guard try files.status(folder) != nil else {
                 throw StoreError(
                     .index, doing: "writing an account_stat", subject: "\(folder) is not there; the index counts \(stat.lines) states in it",
                     remedy: "doCoherencyCheck with fixBackup true writes anew what is left of it, and the index")
             }
-            try files.makeFolders(folder, below: path.root)
         }
         if !batches {
             try each { folder, name, stat in try files.writeDurably(stat.bytes, to: folder.appending(name)) }
